@@ -1,0 +1,66 @@
+# Every target sets up what it needs from nothing and is quick the second time.
+#
+#   make demo         run examples/quickstart.ipynb on the local profile and show what it did
+#   make test         lint, then every test, documentation and examples included (what .ci/run calls)
+#   make test-quick   unit tests only
+#   make lint         ruff (rules and format), mypy --strict, the layer rules
+#   make format       what ruff can put right by itself
+#   make docs         build docs/_build/html, warnings are errors
+#   make bench        the figures of docs/ measured again
+#   make setup        only the environment in .venv
+#   make constraints  choose the tested set of versions anew
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+.PHONY: help setup system demo test test-quick lint format docs bench constraints clean
+
+# Relative, so that a clone works in any folder, blanks in its name included.
+PY := .venv/bin/python
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+setup:
+	@scripts/setup.sh python
+
+system: setup
+	@scripts/setup.sh system
+
+demo: setup
+	@$(PY) scripts/demo.py
+
+# Lint and quick tests come first: most mistakes are found within a minute.
+# The documentation is built by tests/docs. The fault suite is alone on the machine: it asks how soon after a death the
+# last job was gone.
+test: system lint
+	@$(PY) -m pytest -n 2 --dist loadscope tests/unit tests/docs
+	@$(PY) -m pytest -n 2 --dist loadscope tests/contract tests/faces tests/examples
+	@$(PY) -m pytest tests/faults
+
+test-quick: setup
+	@$(PY) -m pytest -n 2 --dist loadscope tests/unit
+
+lint: setup
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check --quiet . || { echo 'lint: not formatted, run make format' >&2; exit 1; }
+	@$(PY) -m mypy
+	@$(PY) -c 'from importlinter.cli import lint_imports; raise SystemExit(lint_imports(no_cache=True, no_logo=True))'
+
+format: setup
+	@$(PY) -m ruff check --fix-only --quiet .
+	@$(PY) -m ruff format --quiet .
+
+docs: setup
+	@$(PY) -m sphinx -W --keep-going -q -b html docs docs/_build/html
+	@echo "docs: docs/_build/html/index.html"
+
+bench: system
+	@$(PY) benchmarks/run.py
+
+constraints:
+	@scripts/constraints.sh
+
+clean:
+	@rm -rf .cache docs/_build docs/generated .mypy_cache .ruff_cache .pytest_cache

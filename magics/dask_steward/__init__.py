@@ -1,0 +1,109 @@
+"""Dask clusters for people who work in Jupyter: from saved profiles, with everything given back.
+
+>>> import dask_steward as ds
+>>> with ds.start("local", workers=2) as cluster:  # doctest: +SKIP
+...     client = cluster.get_client()
+
+Nothing of Dask is imported until it is needed.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from dask_steward.errors import (
+    ClusterNotFound,
+    KeeperGone,
+    ManagerUnreachable,
+    NewerFormat,
+    ProfileError,
+    ProfileNotFound,
+    StartCancelled,
+    StartFailed,
+    StartTimeout,
+    StateFolderError,
+    StewardError,
+    SubmitRefused,
+    TimeLimit,
+    UsageError,
+    WrongState,
+)
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from dask_steward.control.api import clusters, get, held, profiles, start, sweep
+    from dask_steward.control.cluster import Cluster
+    from dask_steward.control.held import Held
+    from dask_steward.control.one_machine import OneMachine
+    from dask_steward.release.sweep import SweepReport
+
+__all__ = [
+    "Cluster",
+    "ClusterNotFound",
+    "Held",
+    "KeeperGone",
+    "ManagerUnreachable",
+    "NewerFormat",
+    "OneMachine",
+    "ProfileError",
+    "ProfileNotFound",
+    "StartCancelled",
+    "StartFailed",
+    "StartTimeout",
+    "StateFolderError",
+    "StewardError",
+    "SubmitRefused",
+    "SweepReport",
+    "TimeLimit",
+    "UsageError",
+    "WrongState",
+    "clusters",
+    "get",
+    "held",
+    "load_ipython_extension",
+    "profiles",
+    "start",
+    "sweep",
+    "unload_ipython_extension",
+]
+
+_LAZY = {
+    **dict.fromkeys(("clusters", "get", "held", "profiles", "start", "sweep"), "dask_steward.control.api"),
+    "Cluster": "dask_steward.control.cluster",
+    "Held": "dask_steward.control.held",
+    "OneMachine": "dask_steward.control.one_machine",
+    "SweepReport": "dask_steward.release.sweep",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "profiles":
+        # The room of the same name would otherwise take the function's place once it is imported.
+        return importlib.import_module(_LAZY[name]).profiles
+    if name not in _LAZY:
+        if name == "__version__":
+            from importlib.metadata import version
+
+            return version("dask-steward")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_LAZY[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__, "__version__"])
+
+
+def load_ipython_extension(shell: InteractiveShell) -> None:
+    """Register the magics: ``%load_ext dask_steward``."""
+    from dask_steward.magics import load
+
+    load(shell)
+
+
+def unload_ipython_extension(shell: InteractiveShell) -> None:
+    """Take the magics away again; clusters go on."""
+    from dask_steward.magics import unload
+
+    unload(shell)

@@ -1,0 +1,185 @@
+"""What a keeper asks of the workers of any system."""
+
+from __future__ import annotations
+
+import abc
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from dask_steward.errors import UsageError
+from dask_steward.ledger.holdings import HoldingsLog
+
+if TYPE_CHECKING:
+    from distributed import Scheduler
+    from distributed.security import Security
+
+#: Units in which a cluster's size can be asked for.
+UNITS = ("workers", "jobs", "cores", "memory")
+
+
+def first_cause(error: BaseException) -> BaseException:
+    """Return the error at the bottom: Dask wraps what happened into "Nanny failed to start" and the like."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
+
+
+@dataclass
+class Counts:
+    """Three numbers, never one; all in worker processes."""
+
+    asked: int = 0
+    queued: int = 0
+    running: int = 0
+    lost: int = 0
+
+
+@dataclass
+class HoldingView:
+    """One holding as every face shows it; times in seconds since the epoch."""
+
+    kind: str
+    id: str | None
+    state: str
+    reason: str | None = None
+    expected_start: float | None = None
+    node: str | None = None
+    since: float | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON."""
+        return dict(vars(self))
+
+
+@dataclass
+class Site:
+    """Where a workforce works: the cluster that it belongs to.
+
+    Attributes
+    ----------
+    id, tag, folder : str
+        The cluster's id, its tag and its folder in the ledger.
+    profile : mapping
+        The resolved profile.
+    python : str or None
+        The workers' interpreter, where the profile names one.
+    scheduler : Scheduler
+        The running scheduler.
+    security : Security
+        For all comms of the cluster.
+    tls : mapping
+        Paths of ``ca``, ``cert`` and ``key``; empty without TLS.
+    log : HoldingsLog
+        What is taken is written there first.
+    changed : callable
+        To be called on the event loop whenever counts, holdings or reasons have changed.
+    """
+
+    id: str
+    tag: str
+    folder: str
+    profile: Mapping[str, Any]
+    python: str | None
+    scheduler: Scheduler
+    security: Security
+    tls: Mapping[str, str]
+    log: HoldingsLog
+    changed: Callable[[], None]
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """The arguments of the Dask class."""
+        found = self.profile.get("options")
+        return found if isinstance(found, Mapping) else {}
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Environment variables of the workers."""
+        return {str(key): str(value) for key, value in (self.profile.get("environment") or {}).items()}
+
+
+@dataclass
+class Workforce(abc.ABC):
+    """The workers of one cluster, in units that are started and given back as a whole (a process, a job).
+
+    Attributes
+    ----------
+    wanted : int
+        Units that are wanted now.
+    warnings : list of str
+        Sentences that a person should see.
+    failure : str or None
+        Why no worker can come at all; set once.
+    """
+
+    site: Site
+    wanted: int = 0
+    warnings: list[str] = field(default_factory=list)
+    failure: str | None = None
+
+    @property
+    @abc.abstractmethod
+    def unit(self) -> dict[str, float]:
+        """What one unit brings: ``workers``, ``cores`` and ``memory`` (bytes)."""
+
+    @property
+    @abc.abstractmethod
+    def needs_all(self) -> bool:
+        """Whether a start waits for all workers (this host) or for the first one (a queue)."""
+
+    @abc.abstractmethod
+    def counts(self) -> Counts:
+        """Return asked, queued, running and lost workers."""
+
+    @abc.abstractmethod
+    def holdings(self) -> list[HoldingView]:
+        """Return what is held now."""
+
+    @abc.abstractmethod
+    def reason(self) -> str | None:
+        """Return why not all that was asked for is running, in words for a person; None when all is."""
+
+    @abc.abstractmethod
+    def core_seconds(self) -> float:
+        """Return core-seconds held so far."""
+
+    @abc.abstractmethod
+    async def scale(self, units: int) -> None:
+        """Want this many units; return when the change is under way (up) or done (down)."""
+
+    @abc.abstractmethod
+    async def release(self, urgent: bool) -> str | None:
+        """Give everything back.
+
+        Parameters
+        ----------
+        urgent : bool
+            The owner is dead: nothing is closed politely.
+
+        Returns
+        -------
+        str or None
+            None when all was verified gone, else what is still held and why.
+        """
+
+    def units_for(self, ask: Mapping[str, float]) -> int:
+        """Return the number of whole units for a size, rounded up.
+
+        Raises
+        ------
+        UsageError
+            If the size is not exactly one of workers, jobs, cores and memory, or negative.
+        """
+        given = {key: value for key, value in ask.items() if value is not None}
+        if len(given) != 1 or next(iter(given)) not in UNITS:
+            raise UsageError(f"A size is one of {', '.join(UNITS)}; got {', '.join(given) or 'none'}.", field="scale")
+        key, value = next(iter(given.items()))
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+            raise UsageError(f"{key} must be 0 or more; got {value!r}.", field=key, value=value)
+        per_unit = 1.0 if key == "jobs" else self.unit[key]
+        if per_unit <= 0:
+            raise UsageError(f"This cluster cannot be sized by {key}: its workers have no limit.", field=key)
+        # Less a rounding error of floats: 3 workers of a third of a core each are one core.
+        return int(-(-(value - 1e-9) // per_unit)) if value > 0 else 0

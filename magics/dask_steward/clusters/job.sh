@@ -1,0 +1,84 @@
+@{header}
+
+# Dask Steward: this job holds a line to the process that wants it, and leaves by itself when that is gone.
+steward_say() { echo "dask-steward: $*" >&2; }
+steward_reach() { timeout 10 bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$1" "$2" 2>/dev/null; }
+steward_host=@{host} steward_port=@{port} steward_scheduler=@{scheduler_port} steward_silence=@{silence}
+steward_job="${@{job_id}:-$$}"
+steward_watch=
+if steward_reach "$steward_host" "$steward_port" \
+    && { exec 9<>"/dev/tcp/$steward_host/$steward_port"; } 2>/dev/null; then
+  echo "hello @{tag} @{key} $steward_job @{job_secret} ${@{node}:-$(hostname)}" >&9
+  if read -r -t 15 -u 9 steward_word; then
+    if [ "$steward_word" = "@{keeper_secret}" ]; then steward_watch=line; fi
+    if [ "$steward_word" = leave ]; then steward_say "this job is not wanted any more"; exit 0; fi
+  fi
+fi
+if [ -z "$steward_watch" ]; then
+  exec 9>&-
+  if steward_reach "$steward_host" "$steward_scheduler"; then
+    steward_say "the line to $steward_host:$steward_port cannot be reached from here; watching the scheduler's port $steward_scheduler instead"
+    steward_watch=port
+  else
+    steward_say "nobody answers at $steward_host; nobody wants this job any more"
+    exit 0
+  fi
+fi
+
+steward_parent=@{parent}
+steward_dir="$steward_parent/@{tag}.$steward_job"
+if ! { mkdir -p "$steward_parent" && mkdir -m 700 "$steward_dir"; }; then
+  steward_say "no local directory can be made in $steward_parent"
+  exit 1
+fi
+steward_mark="DASK_STEWARD_JOB=@{tag}.$steward_job"
+
+# The worker runs in a process group of its own and does not inherit the line.
+set -m
+(
+  exec 9>&-
+  export "$steward_mark"
+@{exports}
+@{prologue}
+@{command}
+) &
+steward_worker=$!
+set +m
+
+steward_end() {
+  trap '' TERM INT HUP
+  kill -KILL -- "-$steward_worker" 2>/dev/null
+  # What left the group (a daemon, a setsid) still carries the job's mark.
+  for steward_file in $(grep -lzsFx -- "$steward_mark" /proc/[0-9]*/environ 2>/dev/null); do
+    steward_pid=${steward_file#/proc/}
+    kill -KILL "${steward_pid%/environ}" 2>/dev/null
+  done
+  rm -rf -- "$steward_dir"
+}
+trap 'steward_end; exit 143' TERM INT HUP
+
+steward_watching() {
+  if [ "$steward_watch" = line ]; then
+    while :; do read -r -t "$steward_silence" -u 9 steward_word || { steward_cause=$?; break; }; done
+    if [ "$steward_cause" -gt 128 ]; then steward_say "no sign from the keeper for $steward_silence s; this job leaves"
+    else steward_say "the keeper has gone; this job leaves"; fi
+  else
+    steward_missed=0
+    while [ "$steward_missed" -lt 3 ]; do
+      read -r -t 10 steward_word <> <(:)  # a pause that leaves no child behind
+      if steward_reach "$steward_host" "$steward_scheduler"; then steward_missed=0
+      else steward_missed=$((steward_missed + 1)); fi
+    done
+    steward_say "the scheduler has gone; this job leaves"
+  fi
+  kill -KILL -- "-$steward_worker" 2>/dev/null
+}
+steward_watching &
+steward_watcher=$!
+
+wait "$steward_worker"
+steward_code=$?
+kill -KILL "$steward_watcher" 2>/dev/null
+wait "$steward_watcher" 2>/dev/null  # else bash writes "Killed" behind the worker's last words
+steward_end
+exit "$steward_code"

@@ -1,0 +1,150 @@
+"""Job scripts: what a job runs, with the line to its keeper rendered around it (``job.sh`` beside this file)."""
+
+from __future__ import annotations
+
+import functools
+import math
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.resources import files
+from string import Template
+
+from dask_steward.errors import StartFailed
+
+
+@dataclass(frozen=True)
+class JobShape:
+    """What one job asks for.
+
+    Attributes
+    ----------
+    processes : int
+        Worker processes of a job.
+    cores : int
+        Threads of a job, over all its processes.
+    memory : int
+        Memory of a job in bytes.
+    header : str
+        Shebang and directives.
+    command : str
+        The worker's command line.
+    prologue : tuple of str
+        Shell lines that run before it.
+    """
+
+    processes: int
+    cores: int
+    memory: int
+    header: str
+    command: str
+    prologue: tuple[str, ...] = field(default=())
+
+
+def node_quote(value: str) -> str:
+    r"""Quote a value for the job's shell so that only ``$NAME`` and ``${NAME}`` are expanded, on the node.
+
+    >>> node_quote("$TMPDIR/a b")
+    '"$TMPDIR/a b"'
+    >>> node_quote("$(rm -rf x)`y`")
+    '"\\\\$(rm -rf x)\\\\`y\\\\`"'
+    """
+    quoted = value.replace("\\", "\\\\").replace('"', '\\"').replace("`", "\\`")
+    quoted = re.sub(r"\$(?![A-Za-z_]|\{[A-Za-z_][A-Za-z0-9_]*\})", r"\\$", quoted)
+    return f'"{quoted}"'
+
+
+@dataclass(frozen=True)
+class LineEnds:
+    """What a job must know to hold the line.
+
+    Attributes
+    ----------
+    host : str
+        The keeper's host as the nodes reach it.
+    port : int
+        The line's port.
+    scheduler_port : int
+        The scheduler's port, watched where the line's cannot be reached.
+    silence : float
+        Seconds without a beat after which the job leaves.
+    keeper_secret, job_secret : str
+        What either side says to be known.
+    """
+
+    host: str
+    port: int
+    scheduler_port: int
+    silence: float
+    keeper_secret: str
+    job_secret: str
+
+
+def render(
+    shape: JobShape,
+    *,
+    tag: str,
+    key: str,
+    name: str,
+    line: LineEnds,
+    environment: Mapping[str, str],
+    local_directory: str | None,
+    job_id: str = "SLURM_JOB_ID",
+    node: str = "SLURMD_NODENAME",
+) -> str:
+    """Return the whole job script of one job.
+
+    Parameters
+    ----------
+    shape : JobShape
+        What dask-jobqueue rendered, with `name` in its command.
+    tag, key : str
+        The cluster's tag and our key of this job; the key is the worker's name, too.
+    name : str
+        The placeholder in the command that the key replaces.
+    line : LineEnds
+        The keeper's ends of the line.
+    environment : mapping
+        Variables of the workers, as they are: what a profile writes as ``$NAME`` was expanded at the start.
+    local_directory : str or None
+        Where the workers spill; ``$TMPDIR`` and the like are expanded on the node.
+    job_id, node : str
+        Names of the manager's own variables.
+    """
+    exports = [f"  export {name}={shlex.quote(value)}" for name, value in environment.items()]
+    return _template().substitute(
+        header=shape.header,
+        tag=tag,
+        key=key,
+        host=shlex.quote(line.host),
+        port=line.port,
+        scheduler_port=line.scheduler_port,
+        silence=math.ceil(line.silence),
+        keeper_secret=line.keeper_secret,
+        job_secret=line.job_secret,
+        job_id=job_id,
+        node=node,
+        parent=node_quote(local_directory) if local_directory else '"${TMPDIR:-/tmp}"',
+        exports="\n".join(exports) or "  :",
+        prologue="\n".join(shape.prologue) or ":",
+        command=_rename(shape.command, name, key),
+    )
+
+
+def _rename(command: str, name: str, key: str) -> str:
+    before, found, after = command.partition(f"--name {name} ")
+    if not found:
+        raise StartFailed("dask-jobqueue rendered a worker without a name; this version is not known.")
+    return f"{before}--name {key} {after}"
+
+
+class _Shell(Template):
+    """``@{name}``: the file stays plain shell, in which ``$`` is the shell's own."""
+
+    delimiter = "@"
+
+
+@functools.cache
+def _template() -> Template:
+    return _Shell(files("dask_steward.clusters").joinpath("job.sh").read_text(encoding="utf-8"))

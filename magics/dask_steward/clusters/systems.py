@@ -1,0 +1,77 @@
+"""The systems on which clusters can be built, and what a keeper asks of each."""
+
+from __future__ import annotations
+
+import abc
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dask_steward.clusters.base import Site, Workforce
+from dask_steward.errors import StartFailed
+
+#: Module and class of each system; imported only in the keeper that needs it.
+_SYSTEMS = {
+    "local": ("dask_steward.clusters.local_system", "LocalSystem"),
+    "slurm": ("dask_steward.clusters.slurm", "SlurmSystem"),
+}
+
+
+@dataclass
+class System(abc.ABC):
+    """How a cluster of one system is built.
+
+    Attributes
+    ----------
+    profile : mapping
+        The resolved profile.
+    folder, tag : str
+        The cluster's folder in the ledger and its tag.
+    """
+
+    profile: Mapping[str, Any]
+    folder: str
+    tag: str
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """The arguments of the Dask class."""
+        found = self.profile.get("options")
+        return found if isinstance(found, Mapping) else {}
+
+    @abc.abstractmethod
+    def prepare(self) -> None:
+        """Do what must be done on the main thread before any other thread is there."""
+
+    @abc.abstractmethod
+    def facts(self) -> dict[str, Any]:
+        """Return what the ledger must hold before anything is taken."""
+
+    @abc.abstractmethod
+    def scheduler_arguments(self) -> dict[str, Any]:
+        """Return the arguments of the scheduler."""
+
+    @abc.abstractmethod
+    def workforce(self, site: Site, ask: Mapping[str, Any]) -> tuple[Workforce, int]:
+        """Return the workers' side and the number of units to begin with."""
+
+
+def get(name: str, profile: Mapping[str, Any], folder: str, tag: str) -> System:
+    """Return the system of a profile.
+
+    Raises
+    ------
+    StartFailed
+        If this version cannot build it.
+    """
+    if name not in _SYSTEMS:
+        raise StartFailed(
+            f"system: {name!r} cannot be started by this version.",
+            field="system",
+            value=name,
+            hint=f"It knows {', '.join(sorted(_SYSTEMS))}.",
+        )
+    module, cls = _SYSTEMS[name]
+    found: System = getattr(importlib.import_module(module), cls)(profile, folder, tag)
+    return found

@@ -1,0 +1,156 @@
+"""Arguments that the shell command and the magics share, and a parser that raises instead of exiting."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import re
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NoReturn
+
+from dask_steward.errors import UsageError
+
+
+class HelpShown(Exception):
+    """Help was asked for and printed; there is nothing more to do."""
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are `UsageError`, one sentence each, and that never ends the process."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("allow_abbrev", False)
+        kwargs.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        super().__init__(*args, **kwargs)
+
+    def error(self, message: str) -> NoReturn:
+        """Raise the error as a `UsageError` with one sentence."""
+        raise UsageError(_sentence(message), hint=f"See: {self.prog} --help.")
+
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        """Raise `HelpShown`: after its help argparse would end the process, and that may be a kernel."""
+        if message:
+            self._print_message(message, sys.stderr)
+        raise HelpShown
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        # Python < 3.14 has no nearest-match hint, and its list of choices reads badly.
+        if action.choices is not None and value not in action.choices:
+            choices = [str(choice) for choice in action.choices]
+            near = difflib.get_close_matches(str(value), choices, n=1)
+            ask = f"did you mean {near[0]}?" if near else f"choose from {', '.join(choices)}"
+            if isinstance(action, argparse._SubParsersAction):
+                raise argparse.ArgumentError(None, f"there is no command {value}; {ask}")
+            raise argparse.ArgumentError(action, f"{value} is not known; {ask}")
+
+
+def _sentence(message: str) -> str:
+    """Write argparse's message as a sentence.
+
+    Examples
+    --------
+    >>> _sentence("the following arguments are required: ID, N")
+    'Missing: ID, N.'
+    >>> _sentence("argument --jobs: must be a whole number, not x")
+    '--jobs: must be a whole number, not x.'
+    """
+    message = re.sub(r"^the following arguments are required: ", "Missing: ", message)
+    message = re.sub(r"^unrecognized arguments: ", "Not known here: ", message)
+    message = re.sub(r"^argument ", "", message).strip()
+    message = message[:1].upper() + message[1:]
+    return message if message.endswith((".", "?", "!")) else f"{message}."
+
+
+def whole(minimum: int = 0) -> Callable[[str], int]:
+    """Return a type for argparse: a whole number of at least `minimum`."""
+
+    def convert(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"must be a whole number, not {text}") from None
+        if number < minimum:
+            raise argparse.ArgumentTypeError(f"must be {minimum} or more, not {text}")
+        return number
+
+    return convert
+
+
+def seconds(text: str) -> float:
+    """Read a time limit for argparse: a number of seconds, or a duration such as ``5 min``."""
+    from dask_steward.units import parse_duration
+
+    try:
+        return float(parse_duration(text))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} {error}") from None
+
+
+def add_start_options(parser: argparse.ArgumentParser) -> None:
+    """Add what a start takes in the shell and in the magics alike."""
+    parser.add_argument("--name", metavar="NAME", help="name of the new cluster (default: the profile's)")
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument("--jobs", type=whole(), metavar="N", help="number of jobs (queue systems)")
+    size.add_argument("--workers", type=whole(), metavar="N", help="number of workers")
+    parser.add_argument(
+        "--adapt",
+        nargs=2,
+        type=whole(),
+        metavar=("MIN", "MAX"),
+        help="grow and shrink with the work, between MIN and MAX",
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        dest="settings",
+        help="a field of the profile for this start only, e.g. --set options.queue=debug (may be repeated)",
+    )
+
+
+def start_arguments(args: argparse.Namespace) -> dict[str, Any]:
+    """Return the options of `add_start_options` as keyword arguments of `dask_steward.start`.
+
+    Raises
+    ------
+    UsageError
+        If they contradict each other.
+    """
+    found: dict[str, Any] = {
+        name: getattr(args, name) for name in ("name", "jobs", "workers") if getattr(args, name) is not None
+    }
+    if args.adapt is not None:
+        found["adapt"] = checked_range(*args.adapt)
+    if args.settings:
+        found["set"] = parse_settings(args.settings)
+    return found
+
+
+def parse_settings(pairs: Sequence[str]) -> Mapping[str, str]:
+    """Read ``KEY=VALUE`` pairs.
+
+    Examples
+    --------
+    >>> parse_settings(["options.cores=4", "environment.A=b=c"])
+    {'options.cores': '4', 'environment.A': 'b=c'}
+    """
+    found: dict[str, str] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key.strip():
+            raise UsageError(
+                f"--set takes KEY=VALUE, not {pair}.", field="set", hint="For example: --set options.cores=4."
+            )
+        if key.strip() in found:
+            raise UsageError(f"--set gives {key.strip()} twice.", field=key.strip())
+        found[key.strip()] = value.strip()
+    return found
+
+
+def checked_range(minimum: int, maximum: int) -> tuple[int, int]:
+    """Return ``(minimum, maximum)``; an error if they are the wrong way round."""
+    if minimum > maximum:
+        raise UsageError(f"The minimum ({minimum}) is above the maximum ({maximum}).", field="adapt")
+    return minimum, maximum

@@ -1,0 +1,242 @@
+"""A cluster's state in words: the same in the shell and in a notebook.
+
+The state is the object of the control socket's ``GET /state``. A state is never said without its reason where it has
+one, and workers are always several numbers: asked for, queued, running, lost.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+from dask_steward.console.tables import fields, one_line, table
+from dask_steward.errors import ClusterNotFound
+
+State = Mapping[str, Any]
+
+
+class HasState(Protocol):
+    """A cluster, as far as sentences need one."""
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """The cluster's state now."""
+
+
+def states(clusters: Iterable[HasState]) -> list[dict[str, Any]]:
+    """Return the states of clusters; one that was removed since they were listed is left out."""
+    found = []
+    for cluster in clusters:
+        try:
+            found.append(cluster.state)
+        except ClusterNotFound:
+            continue
+    return found
+
+
+#: States in which a cluster holds nothing any more.
+ENDED = frozenset({"stopped", "failed", "lost"})
+
+
+def count(number: int, noun: str) -> str:
+    """Return ``1 worker``, ``2 workers``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def ago(then: float | str | None, now: float | None = None) -> str:
+    """Return how long ago a moment was, short.
+
+    Examples
+    --------
+    >>> [ago(1000 - s, 1000) for s in (0.4, 59, 61, 7300, 180000)]
+    ['0 s', '59 s', '1 min', '2 h 1 min', '2 d 2 h']
+    """
+    moment = epoch(then)
+    if moment is None:
+        return ""
+    passed = max(0, int((time.time() if now is None else now) - moment))
+    if passed < 60:
+        return f"{passed} s"
+    minutes, hours, days = passed // 60, passed // 3600, passed // 86400
+    if hours < 1:
+        return f"{minutes} min"
+    return f"{hours} h {minutes % 60} min" if days < 1 else f"{days} d {hours % 24} h"
+
+
+def epoch(moment: float | str | None) -> float | None:
+    """Return a moment (seconds since the epoch, or ISO 8601) as seconds since the epoch."""
+    if moment is None or isinstance(moment, (int, float)):
+        return moment
+    try:
+        return datetime.fromisoformat(moment.replace("Z", "+00:00")).timestamp()
+    except ValueError:
+        return None
+
+
+def size(number: float | None) -> str:
+    """Return a number of bytes for a person, to three digits.
+
+    Examples
+    --------
+    >>> size(4_000_000_000), size(1500), size(0)
+    ('3.73 GiB', '1.46 KiB', '0 B')
+    """
+    if number is None:
+        return ""
+    units = ["B", "KiB", "MiB", "GiB", "TiB"]
+    while abs(number) >= 1000 and len(units) > 1:
+        number /= 1024
+        units.pop(0)
+    return f"{number:.0f} B" if units[0] == "B" else f"{number:.3g} {units[0]}"
+
+
+def core_time(seconds: float | None) -> str:
+    """Return core time for a person: core-hours, or core-seconds of short clusters.
+
+    Examples
+    --------
+    >>> core_time(90), core_time(36000)
+    ('90 core-seconds', '10.0 core-hours')
+    """
+    if not seconds:
+        return ""
+    return f"{seconds:.0f} core-seconds" if seconds < 360 else f"{seconds / 3600:.1f} core-hours"
+
+
+def workers(state: State) -> str:
+    """Return the workers in words: what runs, and what differs from what was asked for."""
+    found = state.get("workers") or {}
+    running, asked = int(found.get("running") or 0), int(found.get("asked") or 0)
+    parts = [f"{count(running, 'worker')} running"]
+    if found.get("queued"):
+        parts.append(f"{found['queued']} queued")
+    if found.get("lost"):
+        parts.append(f"{found['lost']} lost")
+    if asked != running:
+        parts.append(f"{asked} asked for")
+    return ", ".join(parts)
+
+
+def label(state: State) -> str:
+    """Return what a person calls the cluster."""
+    return one_line(state.get("name") or state.get("profile") or state.get("id") or "cluster")
+
+
+def reason(state: State) -> str:
+    """Return why the cluster is in its state; while jobs wait, why the first of them does."""
+    if state.get("reason"):
+        return one_line(state["reason"])
+    for holding in state.get("holdings") or ():
+        if holding.get("state") == "queued" and holding.get("reason"):
+            return one_line(holding["reason"])
+    return ""
+
+
+def progress(state: State, elapsed: float, *, end: bool = False) -> str:
+    """Return the one line that is shown while a cluster starts, and when it has (`end`)."""
+    middle = workers(state)
+    why = reason(state)
+    if not end or state.get("state") not in ("running", None):
+        middle = f"{state.get('state', 'starting')}, {middle}"
+        middle += f" — {why}" if why else ""
+    return f"{label(state)}: {middle} ({elapsed:.1f} s)"
+
+
+CLUSTER_HEADERS = ("ID", "NAME", "PROFILE", "STATE", ">ASKED", ">QUEUED", ">RUNNING", ">LOST", "SINCE", "REASON")
+
+
+def cluster_row(state: State, now: float | None = None) -> list[object]:
+    """Return a cluster as a row of the table of clusters."""
+    found = state.get("workers") or {}
+    numbers = [found.get(name, 0) for name in ("asked", "queued", "running", "lost")]
+    start = [state.get(name) for name in ("id", "name", "profile", "state")]
+    return [*start, *numbers, ago(state.get("since"), now), reason(state)]
+
+
+def owner(state: State) -> str:
+    """Return to whom a cluster belongs."""
+    found = state.get("owner")
+    if not found:
+        return str(state.get("tenure") or "detached")
+    return f"{found.get('kind') or state.get('tenure')} {found.get('pid')} on {found.get('host')}"
+
+
+def cluster_text(state: State) -> str:
+    """Return all that a person wants to know about one cluster, in a few lines."""
+    scheduler, memory = state.get("scheduler") or {}, state.get("memory") or {}
+    spend, adapt, tasks = state.get("spend") or {}, state.get("adapt"), state.get("tasks") or {}
+    work = [
+        f"{g['name']} {g['done']}/{g['total']}" + (f" ({g['erred']} erred)" if g.get("erred") else "")
+        for g in (tasks.get("groups") or ())[:5]
+    ]
+    used = (
+        f"{size(memory.get('used'))} of {size(memory.get('limit'))}"
+        if memory.get("limit")
+        else size(memory.get("used"))
+    )
+    spilled = f", {size(memory['spilled'])} spilled" if memory.get("spilled") else ""
+    lines = fields(
+        [
+            ("id", state.get("id")),
+            ("name", state.get("name")),
+            ("profile", f"{state.get('profile')} ({state.get('system')})"),
+            (
+                "state",
+                f"{state.get('state')} since {ago(state.get('since'))}" if state.get("since") else state.get("state"),
+            ),
+            ("reason", reason(state)),
+            ("owner", owner(state)),
+            ("workers", workers(state)),
+            ("adapt", f"{adapt.get('minimum')} to {adapt.get('maximum')}" if adapt else None),
+            ("threads", state.get("threads")),
+            ("memory", used + spilled),
+            ("tasks", ", ".join(work)),
+            ("scheduler", scheduler.get("address")),
+            ("dashboard", scheduler.get("dashboard")),
+            ("spent", core_time(spend.get("core_seconds_held"))),
+            ("logs", state.get("logs")),
+            *(("warning", warning) for warning in state.get("warnings") or ()),
+        ]
+    )
+    holdings = state.get("holdings") or ()
+    return f"{lines}\n\n{holdings_table(holdings)}" if holdings else lines
+
+
+def holdings_table(holdings: Sequence[Mapping[str, Any]]) -> str:
+    """Return the jobs and processes that one cluster holds."""
+    rows = [
+        [h.get("kind"), h.get("id"), h.get("state"), h.get("node"), ago(h.get("since")), h.get("reason")]
+        for h in holdings
+    ]
+    return table(("KIND", "ID", "STATE", "NODE", "SINCE", "REASON"), rows)
+
+
+def held_text(held: Sequence[Mapping[str, Any]]) -> str:
+    """Return what all clusters hold; ``held: nothing`` is an answer, too."""
+    if not held:
+        return "held: nothing"
+    rows = [
+        [
+            h.get("cluster"),
+            h.get("name"),
+            h.get("kind"),
+            h.get("id"),
+            h.get("state"),
+            h.get("node"),
+            ago(h.get("since")),
+            h.get("reason"),
+        ]
+        for h in held
+    ]
+    return table(("CLUSTER", "NAME", "KIND", "ID", "STATE", "NODE", "SINCE", "REASON"), rows)
+
+
+def logs_text(logs: Mapping[str, str]) -> str:
+    """Return logs with a headline each, or the log itself when there is one only."""
+    if not logs:
+        return "no logs yet"
+    if len(logs) == 1:
+        return next(iter(logs.values())).rstrip("\n")
+    return "\n\n".join(f"== {name} ==\n{text.rstrip()}" for name, text in logs.items())

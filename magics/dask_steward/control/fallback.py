@@ -1,0 +1,84 @@
+"""What the ledger alone says of a cluster whose keeper does not answer."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from dask_steward.ledger import entries
+from dask_steward.ledger.entries import Entry
+from dask_steward.ledger.identity import ELSEWHERE
+
+
+def state_of(entry: Entry) -> dict[str, Any]:
+    """Return the state in the form of a keeper's own, with nothing invented: what is not known is 0 or None."""
+    state, reason, since = _judge(entry)
+    keeper, guard = entry.keeper, entry.guard
+    owner = entry.request.get("owner")
+    scheduler = entry.facts.get("scheduler")
+    return {
+        "format": entries.FORMAT,
+        "id": entry.id,
+        "name": entry.name,
+        "profile": entry.profile.get("name"),
+        "system": entry.system,
+        "tag": entry.tag,
+        "state": state,
+        "reason": reason,
+        "since": since,
+        "created": entry.created,
+        "ready": False,
+        "tenure": entry.request.get("tenure"),
+        "owner": owner if isinstance(owner, dict) else None,
+        "keeper": keeper.to_json() if keeper is not None else None,
+        "guard": guard.to_json() if guard is not None else None,
+        "workers": {"asked": 0, "queued": 0, "running": 0, "lost": 0},
+        "threads": 0,
+        "memory": {"limit": 0, "used": 0, "spilled": 0},
+        "tasks": {"groups": [], "per_second": 0.0},
+        "scheduler": {
+            "address": scheduler.get("address") if isinstance(scheduler, dict) else None,
+            "dashboard": None,
+            "dashboard_reason": None,
+        },
+        "holdings": [
+            {
+                "kind": one.kind,
+                "id": one.id,
+                "state": one.step,
+                "reason": one.reason,
+                "expected_start": None,
+                "node": None,
+                "since": one.since,
+            }
+            for one in entry.holdings().values()
+            if one.open and not entry.ended
+        ],
+        "spend": {"core_seconds_held": 0.0, "core_seconds_busy": 0.0},
+        "adapt": None,
+        "unit": None,
+        "warnings": [],
+        "logs": os.path.join(entry.folder, entries.LOGS),
+    }
+
+
+def _judge(entry: Entry) -> tuple[str, str | None, float]:
+    if entry.end is not None:
+        return str(entry.end.get("state")), entry.end.get("reason"), float(entry.end.get("at") or 0.0)
+    since = float(entry.facts.get("since") or entry.created)
+    keeper = entry.keeper
+    if keeper is None:
+        return "starting", "its keeper is coming up", entry.created
+    if keeper.state() == ELSEWHERE:
+        if entry.keeper_alive():
+            return str(entry.facts.get("state")), f"its keeper runs on {keeper.host}", since
+        return (
+            "lost",
+            f"its keeper on {keeper.host} gave no sign for {entry.lease_age():.0f} s; sweep releases it",
+            since,
+        )
+    if entry.keeper_alive():
+        return str(entry.facts.get("state")), entry.facts.get("reason"), since
+    if entry.guard_alive():
+        return "stopping", "its keeper died; the guard gives back what it held", since
+    return "lost", "its keeper and guard died; sweep gives back what they held", since

@@ -1,0 +1,44 @@
+"""One size, in one unit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dask_steward.errors import UsageError
+
+
+def ask_of(
+    *,
+    workers: int | None = None,
+    jobs: int | None = None,
+    cores: int | None = None,
+    memory: str | int | None = None,
+    required: bool = False,
+) -> dict[str, Any]:
+    """Return the size as a keeper takes it, ``{unit: number}``; empty when none is given.
+
+    Raises
+    ------
+    UsageError
+        If more than one unit is given (or none, where one is required), or a number is negative or not whole.
+    """
+    from dask_steward.units import parse_size
+
+    given = {"workers": workers, "jobs": jobs, "cores": cores, "memory": memory}
+    ask: dict[str, Any] = {unit: number for unit, number in given.items() if number is not None}
+    if len(ask) > 1 or (required and not ask):
+        raise UsageError(
+            f"A size is given in one unit: workers, jobs, cores or memory; got {', '.join(ask) or 'none'}.",
+            field="scale",
+        )
+    for unit, number in ask.items():
+        if unit == "memory":
+            try:
+                ask[unit] = parse_size(number)
+            except ValueError as error:
+                raise UsageError(f"memory = {number!r}: {error}", field="memory", value=number) from error
+        elif isinstance(number, bool) or not isinstance(number, int):
+            raise UsageError(f"{unit} must be a whole number; got {number!r}.", field=unit, value=number)
+        if ask[unit] < 0:
+            raise UsageError(f"{unit} must be 0 or more; got {number!r}.", field=unit, value=number)
+    return ask

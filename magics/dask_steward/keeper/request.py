@@ -1,0 +1,85 @@
+"""What a keeper was asked to do, read from the ledger.
+
+Plain JSON and the standard library: the keeper runs in the interpreter that a profile names, which may hold Dask only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from dask_steward.ledger.entries import Entry
+from dask_steward.ledger.identity import ProcessIdentity
+
+
+@dataclass(frozen=True)
+class Request:
+    """One start.
+
+    Attributes
+    ----------
+    id, name, folder : str
+        The cluster's id, the name that a person gave, its folder in the ledger.
+    profile : dict
+        The resolved profile; durations in seconds, sizes in bytes.
+    tenure : str
+        ``kernel``, ``server``, ``process`` or ``detached``.
+    owner : ProcessIdentity or None
+        What the cluster belongs to.
+    owner_kind : str or None
+        ``kernel``, ``server`` or ``process``.
+    ask : dict
+        The size asked for, in one unit; empty for the profile's own.
+    adapt : dict or None
+        Limits, where the size is to follow the work.
+    created : float
+        Seconds since the epoch.
+    """
+
+    id: str
+    name: str
+    folder: str
+    profile: dict[str, Any]
+    tenure: str
+    owner: ProcessIdentity | None
+    owner_kind: str | None
+    ask: dict[str, Any]
+    adapt: dict[str, Any] | None
+    created: float
+
+    @classmethod
+    def of(cls, entry: Entry) -> Request:
+        """Read the request of an entry."""
+        raw = entry.request
+        return cls(
+            id=entry.id,
+            name=entry.name,
+            folder=entry.folder,
+            profile=entry.profile,
+            tenure=str(raw.get("tenure") or "detached"),
+            owner=entry.owner,
+            owner_kind=str((raw.get("owner") or {}).get("kind") or "process") if entry.owner else None,
+            ask={key: value for key, value in (raw.get("ask") or {}).items() if value is not None},
+            adapt=raw.get("adapt") or None,
+            created=entry.created,
+        )
+
+    @property
+    def system(self) -> str:
+        """``local``, ``slurm`` …"""
+        return str(self.profile.get("system"))
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The arguments of the Dask class."""
+        found = self.profile.get("options")
+        return found if isinstance(found, dict) else {}
+
+    def seconds(self, field: str) -> float | None:
+        """Return a duration of the profile; None when it is not set."""
+        found = self.profile.get(field)
+        return float(found) if isinstance(found, int | float) and not isinstance(found, bool) else None
+
+    def owner_json(self) -> dict[str, Any] | None:
+        """Return the owner with its kind, as every face shows it."""
+        return None if self.owner is None else {"kind": self.owner_kind, **self.owner.to_json()}

@@ -1,0 +1,93 @@
+"""A summary of the scheduler in O(prefixes + workers), once a second.
+
+A scheduler plugin with a name of its own: ``subscribe_worker_status`` and ``AllProgress`` use fixed names, so a second
+observer blinds the first.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, Literal, TypedDict
+
+from distributed import Scheduler
+from distributed.diagnostics.plugin import SchedulerPlugin
+
+#: Task groups shown at most; those with open tasks first.
+GROUPS_SHOWN = 20
+#: States of tasks that need no more work.
+_DONE: tuple[Literal["memory", "released", "forgotten", "erred"], ...] = ("memory", "released", "forgotten", "erred")
+
+
+class _Group(TypedDict):
+    name: str
+    done: int
+    total: int
+    erred: int
+
+
+class SummaryPlugin(SchedulerPlugin):
+    """Watch one scheduler.
+
+    Parameters
+    ----------
+    name : str
+        Unique in this scheduler.
+    joined : callable
+        Called with address and name of a worker that connected.
+    left : callable
+        Called with the address of a worker that went away.
+    """
+
+    def __init__(self, name: str, joined: Callable[[str, object], None], left: Callable[[str], None]) -> None:
+        self.name = name
+        self._joined = joined
+        self._left = left
+        self._finished = 0
+        self._finished_at = time.monotonic()
+        self._rate = 0.0
+
+    def add_worker(self, scheduler: Scheduler, worker: str) -> None:
+        """Tell that a worker has connected."""
+        self._joined(worker, scheduler.workers[worker].name)
+
+    def remove_worker(self, scheduler: Scheduler, worker: str, **kwargs: Any) -> None:
+        """Tell that a worker has gone."""
+        self._left(worker)
+
+    def summary(self, scheduler: Scheduler) -> dict[str, Any]:
+        """Return ``threads``, ``memory`` (bytes) and ``tasks`` of the state that every face shows."""
+        limit = used = spilled = threads = 0
+        for worker in scheduler.workers.values():
+            threads += worker.nthreads
+            limit += worker.memory_limit
+            memory = worker.memory
+            used += memory.process
+            spilled += memory.spilled
+        groups: list[_Group] = []
+        finished = 0
+        for prefix in scheduler.task_prefixes.values():
+            finished += prefix.state_counts.get("memory", 0) + prefix.state_counts.get("erred", 0)
+            states = prefix.states
+            total = sum(states.values())
+            if total:
+                done = sum(states.get(state, 0) for state in _DONE)
+                groups.append(_Group(name=prefix.name, done=done, total=total, erred=states.get("erred", 0)))
+        groups.sort(key=lambda group: group["done"] - group["total"])
+        self._measure(finished)
+        return {
+            "threads": threads,
+            "memory": {"limit": limit, "used": used, "spilled": spilled},
+            "tasks": {"groups": groups[:GROUPS_SHOWN], "per_second": round(self._rate, 1)},
+        }
+
+    def busy_seconds(self, scheduler: Scheduler) -> float:
+        """Return core-seconds spent in tasks so far (of task prefixes that are still known)."""
+        return float(sum(p.all_durations.get("compute", 0.0) for p in scheduler.task_prefixes.values()))
+
+    def _measure(self, finished: int) -> None:
+        now = time.monotonic()
+        if now - self._finished_at >= 0.9:
+            # Prefixes can be forgotten, and their counts with them.
+            self._rate = max(0, finished - self._finished) / (now - self._finished_at)
+            self._finished, self._finished_at = finished, now

@@ -1,0 +1,56 @@
+"""Resource managers: what was submitted, why it waits, what is ours, cancel it.
+
+Only the standard library: the guard, which must stay small, imports this package.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Mapping
+
+from dask_steward.errors import UsageError
+from dask_steward.managers.base import JobState, JobStatus, Manager, Unknown
+
+__all__ = ["JobState", "JobStatus", "Manager", "Unknown", "available", "get", "systems"]
+
+_SYSTEMS = {"slurm": ("dask_steward.managers.slurm", "Slurm")}
+
+
+def systems() -> tuple[str, ...]:
+    """Return the names of all resource managers that Dask Steward speaks to."""
+    return tuple(_SYSTEMS)
+
+
+def get(system: str, environment: Mapping[str, str] | None = None) -> Manager:
+    """Return the manager of a system.
+
+    Parameters
+    ----------
+    system : str
+        Such as ``slurm``.
+    environment : mapping, optional
+        What the `Manager.remembered` of another process gave.
+
+    Raises
+    ------
+    UsageError
+        If there is no such manager.
+    """
+    if system not in _SYSTEMS:
+        raise UsageError(f"There is no resource manager {system!r}; known are: {', '.join(sorted(_SYSTEMS))}.")
+    module, name = _SYSTEMS[system]
+    manager: Manager = getattr(importlib.import_module(module), name)(environment)
+    return manager
+
+
+def available() -> dict[str, bool]:
+    """Return for each resource manager whether its commands are on the PATH."""
+    from dask_steward.managers import command
+
+    path = os.environ.get("PATH", os.defpath)
+    found: dict[str, bool] = {}
+    for system, (module, _name) in _SYSTEMS.items():
+        names: tuple[str, ...] = importlib.import_module(module).COMMANDS
+        found[system] = all(command.find(name, path) for name in names)
+    return found

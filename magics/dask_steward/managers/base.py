@@ -1,0 +1,181 @@
+"""What every resource manager is asked, and the three kinds of answer: there, not there, unknown.
+
+A manager speaks to one batch system through its own commands. It is synchronous and keeps nothing between two calls:
+the keeper calls it from threads, the guard and the sweep directly. Trying again and looking until the queue is empty is
+the business of ``release``; a manager says what one question was answered.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+
+class JobState(str, Enum):
+    """Where a job is, in the words that all managers share."""
+
+    QUEUED = "queued"
+    """It waits, and may start at any moment; also a job that will be started again."""
+
+    RUNNING = "running"
+    """It holds nodes and counts against the user; a suspended job does so, too."""
+
+    ENDING = "ending"
+    """It was told to end and will never run again, but its nodes are not free yet."""
+
+    ENDED = "ended"
+    """It is over; the manager still remembers it."""
+
+    @property
+    def gone(self) -> bool:
+        """Whether nothing needs to be cancelled any more."""
+        return self in (JobState.ENDING, JobState.ENDED)
+
+
+@dataclass(frozen=True)
+class JobStatus:
+    """One job as its manager sees it.
+
+    Attributes
+    ----------
+    id : str
+        The manager's id, such as ``12`` or ``12_3``.
+    name : str
+        Job name; for jobs of Dask Steward the cluster's tag.
+    state : JobState
+        State in shared words.
+    native : str
+        State in the manager's own words, such as ``PENDING``.
+    reason : str, optional
+        Why it is in this state, in the manager's own words.
+    node : str, optional
+        Node or nodes that it runs, or ran, on.
+    comment : str, optional
+        Comment given at submit; for jobs of Dask Steward ``<tag>:<key>``.
+    user : str, optional
+        Who owns the job.
+    submitted, started, expected_start, ended : float, optional
+        Seconds since the epoch. Only a queued job has an expected start, only one that is over an end.
+    cores : int, optional
+        Cores that it asked for or holds.
+    exit_code : str, optional
+        ``3`` for an exit status, ``signal 9`` for a signal; only for a job that is over.
+    """
+
+    id: str
+    name: str
+    state: JobState
+    native: str
+    reason: str | None = None
+    node: str | None = None
+    comment: str | None = None
+    user: str | None = None
+    submitted: float | None = None
+    started: float | None = None
+    expected_start: float | None = None
+    ended: float | None = None
+    cores: int | None = None
+    exit_code: str | None = None
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """The manager could not be asked. This never means that something is gone.
+
+    Attributes
+    ----------
+    reason : str
+        One sentence, with the site's own words.
+    """
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class NodeSize:
+    """What nodes of a partition (a queue) have.
+
+    Attributes
+    ----------
+    partition : str
+        Its name.
+    default : bool
+        Whether jobs go there that name none.
+    cores : int
+        Cores of such a node.
+    memory : int
+        Memory that jobs can have on such a node, in bytes.
+    """
+
+    partition: str
+    default: bool
+    cores: int
+    memory: int
+
+
+class Manager(ABC):
+    """One resource manager, asked through its commands.
+
+    Every call takes ``timeout`` (seconds): how long one command may take. None means the manager's own.
+    """
+
+    system: str
+
+    @abstractmethod
+    def submit(
+        self, script: str, *, job_name: str, comment: str, cwd: str | None = None, timeout: float | None = None
+    ) -> str:
+        """Submit a job script and return the job's id.
+
+        Raises
+        ------
+        SubmitRefused
+            The manager said no, in its own words; ``retryable`` tells whether later may be better.
+        SubmitUncertain
+            No clear answer came; the job may still appear in the queue, under `job_name`.
+        """
+
+    @abstractmethod
+    def jobs(self, *, timeout: float | None = None) -> tuple[JobStatus, ...] | Unknown:
+        """Return all jobs of this user, recently ended ones too, from one command."""
+
+    def find_by_tag(
+        self, tags: Collection[str], *, timeout: float | None = None
+    ) -> dict[str, tuple[JobStatus, ...]] | Unknown:
+        """Return this user's jobs by tag (the exact job name), from one `jobs` call; a key for each tag asked."""
+        answer = self.jobs(timeout=timeout)
+        if isinstance(answer, Unknown):
+            return answer
+        found: dict[str, list[JobStatus]] = {tag: [] for tag in tags}
+        for status in answer:
+            if status.name in found:
+                found[status.name].append(status)
+        return {tag: tuple(statuses) for tag, statuses in found.items()}
+
+    @abstractmethod
+    def cancel(self, ids: Sequence[str], *, timeout: float | None = None, commands: int = 0) -> Unknown | None:
+        """Cancel jobs, many with one command. Jobs that are gone already are fine.
+
+        A number of `commands` makes them longer where that many would not do; by default they stay short, since a
+        controller works on a long one for seconds.
+
+        None says that the manager took the order, not that the jobs are gone: ask `jobs` for that.
+        """
+
+    @abstractmethod
+    def cancel_tag(self, tag: str, *, timeout: float | None = None) -> Unknown | None:
+        """Cancel all jobs of this user that have the tag as their exact name: the last resort when ids are lost."""
+
+    @abstractmethod
+    def explain(self, status: JobStatus) -> str:
+        """Return the state and its reason as one phrase for a person."""
+
+    def node_sizes(self, *, timeout: float | None = None) -> tuple[NodeSize, ...] | Unknown:
+        """Return the kinds of nodes that there are, by partition, where the manager can tell."""
+        return Unknown(f"{self.system} does not tell the sizes of its nodes")
+
+    @abstractmethod
+    def remembered(self) -> dict[str, str]:
+        """Return the environment by which another process asks the same manager; it goes into the ledger."""

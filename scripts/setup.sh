@@ -1,0 +1,149 @@
+#!/usr/bin/env bash
+# Make what the Makefile's targets need, from nothing, and say nothing when it is there already.
+#
+#   scripts/setup.sh            .venv in this repository, with the tested set of constraints.txt
+#   scripts/setup.sh system     the Debian packages that the tests need, a real Slurm above all (root only; else says what is missing)
+#
+# STEWARD_PYTHON=3.12 (or a path) chooses the interpreter, STEWARD_NO_UV=1 keeps to venv + pip.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+repo=$PWD
+venv=.venv
+stamp=$venv/.steward-setup
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+shout() { printf '\n**** setup: %s\n\n' "$*" >&2; }
+
+apt_install() {
+    # Update the lists only when they are empty or too old to serve the packages: a minute saved on each run.
+    local log
+    log=$(mktemp)
+    export DEBIAN_FRONTEND=noninteractive
+    if apt-get install -y --no-install-recommends "$@" >"$log" 2>&1 ||
+        { apt-get update >"$log" 2>&1 && apt-get install -y --no-install-recommends "$@" >>"$log" 2>&1; }; then
+        rm -f "$log"
+    else
+        tail -n 20 "$log" >&2
+        rm -f "$log"
+        return 1
+    fi
+}
+
+has() { PATH=$PATH:/usr/sbin:/sbin command -v "$1" >/dev/null; }
+
+setup_system() {
+    local missing=() pair
+    for pair in slurmctld:slurmctld slurmd:slurmd sbatch:slurm-client munged:munge ip:iproute2; do
+        has "${pair%%:*}" || missing+=("${pair##*:}")
+    done
+    [ ${#missing[@]} -gt 0 ] || return 0
+    if [ "$(id -u)" = 0 ] && has apt-get; then
+        say "installing ${missing[*]}"
+        apt_install "${missing[@]}" || shout "could not install ${missing[*]}; tests that need them cannot run"
+    else
+        shout "missing Debian packages: ${missing[*]}
+     Tests on a real Slurm cannot run without them. As root:
+     apt-get update && apt-get install -y --no-install-recommends ${missing[*]}"
+    fi
+}
+
+choose_python() {
+    # The interpreter for venv + pip and for the private uv; uv itself knows more places to look.
+    local candidate
+    for candidate in "${STEWARD_PYTHON:-}" python3 python3.13 python3.12 python3.11 python3.10; do
+        [ -n "$candidate" ] || continue
+        case $candidate in [0-9]*) candidate=python$candidate ;; esac
+        if "$candidate" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' 2>/dev/null; then
+            command -v "$candidate"
+            return 0
+        fi
+    done
+    return 1
+}
+
+make_venv_module_work() {
+    # Debian ships venv without ensurepip unless python3-venv is installed.
+    "$1" -c 'import venv, ensurepip' 2>/dev/null && return 0
+    if [ "$(id -u)" = 0 ] && has apt-get; then
+        say "installing python3-venv"
+        apt_install python3-venv && "$1" -c 'import venv, ensurepip' 2>/dev/null && return 0
+    fi
+    shout "$1 cannot make environments (no ensurepip). On Debian, as root: apt-get install -y python3-venv; or install uv."
+    return 1
+}
+
+find_uv() {
+    [ -z "${STEWARD_NO_UV:-}" ] || return 1
+    if command -v uv >/dev/null && uv --version >/dev/null 2>&1; then
+        command -v uv
+        return 0
+    fi
+    local private=$repo/.cache/uv-venv python
+    if ! "$private/bin/python" -m uv --version >/dev/null 2>&1; then
+        python=$(choose_python) && make_venv_module_work "$python" || return 1
+        say "no uv on PATH: a private one in .cache"
+        rm -rf "$private"
+        "$python" -m venv "$private" && "$private/bin/python" -m pip install --quiet uv >&2 || return 1
+    fi
+    printf '%s\n' "$private/bin/uv"
+}
+
+fingerprint() {
+    # The path is part of it: scripts and the editable install of an environment hold absolute paths.
+    { printf '%s\n' "$repo" "${STEWARD_PYTHON:-}"; cat pyproject.toml package.json constraints.txt scripts/setup.sh; } |
+        sha256sum | cut -d' ' -f1
+}
+
+venv_is_ours() {
+    # Not merely there: runnable, and made at this very path (a copied or moved clone brings another one's along).
+    [ "$("$venv/bin/python" -c 'import os, sys; print(os.path.realpath(sys.prefix))' 2>/dev/null)" = "$(realpath "$venv")" ] &&
+        { [ ! -e "$stamp.path" ] || [ "$(cat "$stamp.path")" = "$repo" ]; }
+}
+
+with_uv() {
+    [ -d "$venv" ] || "$1" venv --quiet --python "${STEWARD_PYTHON:->=3.10,<3.14}" "$venv" || return 1
+    say "installing the tested set into $venv (uv)"
+    "$1" pip install --quiet --python "$venv/bin/python" --constraint constraints.txt --editable '.[test,docs]'
+}
+
+with_pip() {
+    local python
+    python=$(choose_python) || { shout "no Python 3.10 to 3.13 found"; exit 1; }
+    make_venv_module_work "$python"
+    # One that uv made holds no pip.
+    "$venv/bin/python" -m pip --version >/dev/null 2>&1 || { rm -rf "$venv" && "$python" -m venv "$venv"; }
+    say "installing the tested set into $venv (pip, which takes a few minutes)"
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test,docs]'
+}
+
+setup_python() {
+    local want uv
+    want=$(fingerprint)
+    if [ -e "$stamp" ] && [ "$(cat "$stamp")" = "$want" ] && venv_is_ours; then
+        return 0
+    fi
+    # A home that is not there, or cannot be written, must not matter.
+    local cache=${XDG_CACHE_HOME:-${HOME:+$HOME/.cache}}
+    if [ -z "$cache" ] || ! mkdir -p "$cache" 2>/dev/null || [ ! -w "$cache" ]; then
+        export XDG_CACHE_HOME=$repo/.cache
+    fi
+    venv_is_ours || rm -rf "$venv"
+    mkdir -p .cache
+    if ! { uv=$(find_uv) && with_uv "$uv"; }; then
+        with_pip
+    fi
+    printf '%s' "$repo" >"$stamp.path"
+    printf '%s' "$want" >"$stamp"
+}
+
+# Two targets at once must not both build the environment.
+mkdir -p .cache
+if command -v flock >/dev/null; then
+    exec 8>.cache/setup.lock
+    flock 8
+fi
+case ${1:-python} in
+python) setup_python ;;
+system) setup_system ;;
+*) say "unknown argument $1"; exit 2 ;;
+esac

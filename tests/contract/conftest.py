@@ -1,0 +1,60 @@
+"""One suite for every system: a test takes ``site`` (or ``cluster``) and is run on each of them."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+import dask_steward as ds
+from tests.contract.site import PATIENCE, PROFILES, Site
+
+
+@pytest.fixture(scope="module", params=["local", "slurm"])
+def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A system, with state, runtime folder and profiles of one test module alone."""
+    slurm = request.getfixturevalue("slurm_of_the_run") if request.param == "slurm" else None
+    base = tmp_path_factory.mktemp(f"contract-{request.param}")
+    profiles, state = base / "profiles", base / "state"
+    profiles.mkdir()
+    state.mkdir(mode=0o700)
+    runtime = tempfile.mkdtemp(prefix="dsk-r", dir="/tmp")
+    (profiles / f"{request.param}.yaml").write_text(PROFILES[request.param])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DASK_STEWARD_STATE_DIR", str(state))
+        patch.setenv("DASK_STEWARD_PROFILES", str(profiles))
+        patch.setenv("XDG_RUNTIME_DIR", runtime)
+        if slurm is not None:
+            patch.setenv("SLURM_CONF", str(slurm.conf))
+            patch.setenv("PATH", slurm.env["PATH"])
+        found = Site(request.param, state, profiles, slurm)
+        yield found
+        for cluster in ds.clusters():
+            cluster.close()
+        found.assert_nothing_left()
+    shutil.rmtree(runtime, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def cluster(site: Site) -> Iterator[Any]:
+    """A running cluster for the tests of a module that do not end it."""
+    with site.start(name=f"shared {site.system}") as found:
+        found.wait_for_workers(2, timeout=PATIENCE)
+        yield found
+
+
+@pytest.fixture
+def begin(site: Site) -> Iterator[Callable[..., Any]]:
+    """Start clusters that are closed after the test, if it did not do that itself."""
+    started: list[Any] = []
+
+    def start(**options: Any) -> Any:
+        started.append(site.start(**options))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one._close(PATIENCE, "the test is over")

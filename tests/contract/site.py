@@ -1,0 +1,103 @@
+"""A system on which the contract is tried."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dask_steward as ds
+from dask_steward.ledger import entries
+from tests.support import leaks
+from tests.support.private_slurm import PrivateSlurm
+
+PROFILES = {
+    "local": """\
+title: This host
+system: local
+scale: {workers: 2}
+options: {threads_per_worker: 2, memory_limit: 600 MB}
+""",
+    "slurm": """\
+title: A queue
+system: slurm
+scale: {jobs: 2}
+options: {queue: debug, cores: 2, memory: 600 MB, processes: 1, interface: lo, walltime: "00:10:00"}
+""",
+}
+#: Seconds within which something that must happen has to happen, on a busy machine.
+PATIENCE = 40.0
+
+
+def until(done: Callable[[], Any], timeout: float = PATIENCE) -> Any:
+    """Wait until `done` returns something true, and return that."""
+    deadline = time.monotonic() + timeout
+    while not (found := done()):
+        assert time.monotonic() < deadline, f"not within {timeout:g} s: {done}"
+        time.sleep(0.05)
+    return found
+
+
+@dataclass
+class Site:
+    """A system to start clusters on, with a ledger of its own.
+
+    Attributes
+    ----------
+    system : str
+        Its name, and that of its profile.
+    state : Path
+        The state folder.
+    profiles : Path
+        The folder that holds its profile.
+    slurm : PrivateSlurm or None
+        Where the jobs go.
+    """
+
+    system: str
+    state: Path
+    profiles: Path
+    slurm: PrivateSlurm | None
+
+    @property
+    def on_queue(self) -> bool:
+        """Whether workers are jobs of a queue."""
+        return self.slurm is not None
+
+    def start(self, **options: Any) -> Any:
+        """Start a cluster of two workers, or as the options say."""
+        return ds.start(self.system, **options)
+
+    def entries(self) -> list[entries.Entry]:
+        """Return all entries of the ledger."""
+        found, problems = entries.list_entries(str(self.state / "dask-steward" / "clusters"))
+        assert not problems, problems
+        return found
+
+    def left(self) -> list[str]:
+        """Return what is there of any of this site's clusters: processes of this host, jobs of the queue."""
+        ids = [entry.id for entry in self.entries()]
+        found = [str(one) for id in ids for one in leaks.marked(f"DASK_STEWARD_CLUSTER={id}")]
+        found += [str(one) for id in ids for one in leaks.marked(f"DASK_STEWARD_GUARD={id}")]
+        if self.slurm is not None:
+            ours = {entries.tag(id) for id in ids}
+            found += [str(job) for job in self.slurm.queue() if job.name in ours and job.state != "COMPLETING"]
+        return found
+
+    def assert_nothing_left(self, timeout: float = PATIENCE) -> None:
+        """Fail unless soon neither process nor job is there, and the ledger holds nothing."""
+        deadline = time.monotonic() + timeout
+        while (left := self.left()) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert not left
+        assert ds.held() == []
+
+
+def bare_python(folder: Path) -> Path:
+    """Make an interpreter that has no package at all."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True, timeout=60)
+    return folder / "bin" / "python"

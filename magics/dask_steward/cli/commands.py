@@ -40,8 +40,10 @@ def start(args: argparse.Namespace) -> int:
     asked["wait"] = False if args.no_wait else True if args.wait is None else args.wait
     progress = output.Progress()
     try:
-        with _signals_interrupt():
+        with _signals_interrupt() as interrupted:
             cluster = ds.start(args.profile, on_progress=progress, client_follows=False, **asked)
+            if interrupted:
+                cluster.close()
             state = dict(cluster.state)
     finally:
         progress.clear()
@@ -92,16 +94,29 @@ def _tenure(args: argparse.Namespace, settings: dict[str, Any]) -> str:
 
 
 @contextmanager
-def _signals_interrupt() -> Iterator[None]:
-    """Let a closed terminal or a ``kill`` cancel a start as Ctrl-C does, so that nothing is left of it."""
+def _signals_interrupt() -> Iterator[list[int]]:
+    """Let a closed terminal or a ``kill`` cancel a start as Ctrl-C does, so that nothing is left of it.
 
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
+    Yields the signals that came. Python may raise the interrupt where it becomes another error (before 3.12 a
+    ``__set_name__`` turns it into a RuntimeError) or is lost (a destructor): who has started something looks there.
+    """
+    came: list[int] = []
+
+    def interrupt(number: int, _frame: FrameType | None) -> None:
+        came.append(number)
         raise KeyboardInterrupt
 
     # SIGINT too: a command that a script starts in the background inherits it ignored.
     before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     try:
-        yield
+        yield came
+    except Exception as error:
+        if came:
+            raise KeyboardInterrupt from error
+        raise
+    else:
+        if came:
+            raise KeyboardInterrupt
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -2,26 +2,48 @@
 
 # Dask Steward: this job holds a line to the process that wants it, and leaves by itself when that is gone.
 steward_say() { echo "dask-steward: $*" >&2; }
-steward_reach() { timeout 10 bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$1" "$2" 2>/dev/null; }
-steward_host=@{host} steward_port=@{port} steward_scheduler=@{scheduler_port} steward_silence=@{silence}
-steward_job="${@{job_id}:-$$}"
+# Opens a connection and closes it; why it cannot be opened is left in steward_why.
+steward_reach() {
+  steward_why=$(timeout 10 bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$1" "$2" 2>&1) && return
+  steward_code=$?
+  steward_why=${steward_why##*: }
+  if [ "$steward_code" -eq 124 ]; then steward_why="no answer within 10 s"; fi
+  return 1
+}
+steward_host=@{host} steward_port=@{port} steward_silence=@{silence}
+steward_scheduler_host=@{scheduler_host} steward_scheduler_port=@{scheduler_port}
+steward_job="${@{job_id}:-$$}" steward_node="${@{node}:-$(hostname)}"
 steward_watch=
 if steward_reach "$steward_host" "$steward_port" \
     && { exec 9<>"/dev/tcp/$steward_host/$steward_port"; } 2>/dev/null; then
-  echo "hello @{tag} @{key} $steward_job @{job_secret} ${@{node}:-$(hostname)}" >&9
+  echo "hello @{tag} @{key} $steward_job @{job_secret} $steward_node" >&9
+  steward_why="what answers is not the keeper"
   if read -r -t 15 -u 9 steward_word; then
     if [ "$steward_word" = "@{keeper_secret}" ]; then steward_watch=line; fi
     if [ "$steward_word" = leave ]; then steward_say "this job is not wanted any more"; exit 0; fi
   fi
 fi
+steward_line_why=$steward_why
+if [ -z "$steward_watch" ]; then exec 9>&-; fi
+# A worker that cannot reach its scheduler would only find out after a minute, in words that name no way out.
+if [ -n "$steward_scheduler_port" ] && ! steward_reach "$steward_scheduler_host" "$steward_scheduler_port"; then
+  if [ -z "$steward_watch" ]; then
+    steward_say "nobody answers on the line, $steward_host:$steward_port: $steward_line_why"
+    steward_say "either nobody wants this job any more, or:"
+  fi
+  steward_say "unreachable: $steward_node ($(hostname -I 2>/dev/null)) cannot reach" \
+    "$steward_scheduler_host:$steward_scheduler_port: $steward_why"
+  exit @{unreachable}
+fi
 if [ -z "$steward_watch" ]; then
-  exec 9>&-
-  if steward_reach "$steward_host" "$steward_scheduler"; then
-    steward_say "the line to $steward_host:$steward_port cannot be reached from here; watching the scheduler's port $steward_scheduler instead"
+  if [ -n "$steward_scheduler_port" ]; then
+    steward_say "the line to $steward_host:$steward_port cannot be reached from here; watching the scheduler's port" \
+      "$steward_scheduler_port instead ($steward_line_why)"
     steward_watch=port
   else
-    steward_say "nobody answers at $steward_host; nobody wants this job any more"
-    exit 0
+    # This job is the scheduler: it watches whether the keeper speaks to it.
+    steward_say "the line to $steward_host:$steward_port cannot be reached from here ($steward_line_why)"
+    steward_watch=none
   fi
 fi
 
@@ -62,11 +84,13 @@ steward_watching() {
     while :; do read -r -t "$steward_silence" -u 9 steward_word || { steward_cause=$?; break; }; done
     if [ "$steward_cause" -gt 128 ]; then steward_say "no sign from the keeper for $steward_silence s; this job leaves"
     else steward_say "the keeper has gone; this job leaves"; fi
+  elif [ "$steward_watch" = none ]; then
+    return
   else
     steward_missed=0
     while [ "$steward_missed" -lt 3 ]; do
       read -r -t 10 steward_word <> <(:)  # a pause that leaves no child behind
-      if steward_reach "$steward_host" "$steward_scheduler"; then steward_missed=0
+      if steward_reach "$steward_scheduler_host" "$steward_scheduler_port"; then steward_missed=0
       else steward_missed=$((steward_missed + 1)); fi
     done
     steward_say "the scheduler has gone; this job leaves"

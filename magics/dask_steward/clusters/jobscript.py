@@ -13,6 +13,9 @@ from string import Template
 
 from dask_steward.errors import StartFailed
 
+#: Exit status of a job that cannot reach its scheduler (EX_UNAVAILABLE of sysexits.h).
+UNREACHABLE = 69
+
 
 @dataclass(frozen=True)
 class JobShape:
@@ -65,8 +68,11 @@ class LineEnds:
         The keeper's host as the nodes reach it.
     port : int
         The line's port.
-    scheduler_port : int
-        The scheduler's port, watched where the line's cannot be reached.
+    scheduler_host : str
+        The scheduler's host as the nodes reach it.
+    scheduler_port : int or None
+        The scheduler's port: a job that cannot reach it ends with `UNREACHABLE`; it is watched where the line's cannot
+        be reached. None for the job that is the scheduler.
     silence : float
         Seconds without a beat after which the job leaves.
     keeper_secret, job_secret : str
@@ -75,7 +81,8 @@ class LineEnds:
 
     host: str
     port: int
-    scheduler_port: int
+    scheduler_host: str
+    scheduler_port: int | None
     silence: float
     keeper_secret: str
     job_secret: str
@@ -119,7 +126,9 @@ def render(
         key=key,
         host=shlex.quote(line.host),
         port=line.port,
-        scheduler_port=line.scheduler_port,
+        scheduler_host=shlex.quote(line.scheduler_host),
+        scheduler_port="" if line.scheduler_port is None else line.scheduler_port,
+        unreachable=UNREACHABLE,
         silence=math.ceil(line.silence),
         keeper_secret=line.keeper_secret,
         job_secret=line.job_secret,

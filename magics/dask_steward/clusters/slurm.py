@@ -71,6 +71,7 @@ class SlurmSystem(System):
         ends = jobscript.LineEnds(
             host=host,
             port=line.port,
+            scheduler_host=host,
             scheduler_port=scheduler.port,
             silence=float(line_options.get("silence") or 120.0),
             keeper_secret=line.keeper_secret,

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dask_steward.clusters.jobqueue import shape_of_slurm
-from dask_steward.clusters.jobscript import JobShape, LineEnds, node_quote, render
+from dask_steward.clusters.jobscript import UNREACHABLE, JobShape, LineEnds, node_quote, render
 from dask_steward.clusters.line import Line
 from dask_steward.errors import StartFailed
 
@@ -107,7 +107,8 @@ def ends(line: Line | None = None, **more: Any) -> LineEnds:
     given: dict[str, Any] = {
         "host": "127.0.0.1",
         "port": line.port if line else 1,
-        "scheduler_port": 1,
+        "scheduler_host": "127.0.0.1",
+        "scheduler_port": line.port if line else 1,  # any port that somebody listens on
         "silence": 30.0,
         "keeper_secret": line.keeper_secret if line else "k",
         "job_secret": line.job_secret if line else "j",
@@ -127,7 +128,7 @@ def script(line: Line | None = None, command: str = "worker --name NAME --rest",
         tag=TAG,
         key="j1",
         name="NAME",
-        line=ends(line),
+        line=ends(line, **more.get("ends", {})),
         environment=given["environment"],
         local_directory=given["local_directory"],
     )
@@ -263,19 +264,47 @@ def test_an_unwanted_job_leaves_without_a_worker(line: Line, scratch: Path) -> N
 def test_a_job_that_nobody_answers_leaves(scratch: Path) -> None:
     done = run(script(None, f"touch {scratch}/started --name NAME "), scratch)
 
-    assert done.returncode == 0
+    assert done.returncode == UNREACHABLE
     assert "nobody wants this job" in done.stderr
+    assert not (scratch / "started").exists()
+
+
+def test_a_job_that_reaches_the_keeper_but_not_the_scheduler_says_so_and_leaves(line: Line, scratch: Path) -> None:
+    """A firewall lets the line's ports through and not the scheduler's: no worker waits a minute to find that out."""
+    text = script(
+        line, f"touch {scratch}/started --name NAME ", ends={"scheduler_host": "127.0.0.2", "scheduler_port": 1}
+    )
+
+    done = run(text, scratch)
+
+    assert done.returncode == UNREACHABLE
+    assert re.search(r"unreachable: n1 \(.*\) cannot reach 127\.0\.0\.2:1: Connection refused", done.stderr)
+    assert "nobody wants" not in done.stderr
     assert not (scratch / "started").exists()
 
 
 def test_a_false_keeper_is_not_believed(line: Line, scratch: Path) -> None:
     """Somebody else listens on the port now: what he says is not our secret, and the scheduler is not there either."""
-    text = script(line, f"touch {scratch}/started --name NAME ").replace(line.keeper_secret, "0" * 32)
+    text = script(line, f"touch {scratch}/started --name NAME ", ends={"scheduler_port": 1})
+
+    text = text.replace(line.keeper_secret, "0" * 32)
+
+    done = run(text, scratch)
+
+    assert done.returncode == UNREACHABLE
+    assert "what answers is not the keeper" in done.stderr
+    assert not (scratch / "started").exists()
+
+
+def test_the_schedulers_own_job_goes_on_without_a_line(scratch: Path) -> None:
+    """Nodes that cannot reach the keeper's host are one reason for a scheduler in a job: the keeper calls instead."""
+    text = script(None, "echo --name NAME ", ends={"scheduler_port": None})
 
     done = run(text, scratch)
 
     assert done.returncode == 0
-    assert not (scratch / "started").exists()
+    assert done.stdout.strip() == "--name j1"
+    assert "cannot be reached from here" in done.stderr
 
 
 def test_a_folder_that_cannot_be_made_is_said(line: Line, scratch: Path) -> None:

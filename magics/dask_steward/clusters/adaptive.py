@@ -10,8 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from distributed import Scheduler
-
+from dask_steward.clusters.agent import Agent
 from dask_steward.clusters.base import Workforce
 from dask_steward.errors import UsageError
 from dask_steward.units import parse_duration
@@ -95,7 +94,7 @@ class Adaptive:
 
     Parameters
     ----------
-    scheduler : Scheduler
+    agent : Agent
         Knows the work.
     workforce : Workforce
         Is scaled.
@@ -106,10 +105,10 @@ class Adaptive:
     """
 
     def __init__(
-        self, scheduler: Scheduler, workforce: Workforce, limits: Limits, failed: Callable[[BaseException], None]
+        self, agent: Agent, workforce: Workforce, limits: Limits, failed: Callable[[BaseException], None]
     ) -> None:
         self.limits = limits
-        self._scheduler = scheduler
+        self._agent = agent
         self._workforce = workforce
         self._failed = failed
         self._lower: list[int] = []
@@ -156,6 +155,6 @@ class Adaptive:
 
     def target(self) -> int:
         """Return the number of units that the known work calls for, within the limits."""
-        workers = self._scheduler.adaptive_target(target_duration=self.limits.target_duration)
+        workers = self._workforce.site.scheduler.adaptive_target(target_duration=self.limits.target_duration)
         units = math.ceil(workers / self._workforce.unit["workers"])
         return max(self.limits.minimum, min(self.limits.maximum, units))

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from distributed import Scheduler
     from distributed.security import Security
 
+    from dask_steward.clusters.agent import Agent
+
 #: Units in which a cluster's size can be asked for.
 UNITS = ("workers", "jobs", "cores", "memory")
 
@@ -65,8 +67,8 @@ class Site:
         The resolved profile.
     python : str or None
         The workers' interpreter, where the profile names one.
-    scheduler : Scheduler
-        The running scheduler.
+    agent : Agent
+        Speaks to the running scheduler, wherever it is.
     security : Security
         For all comms of the cluster.
     tls : mapping
@@ -82,11 +84,17 @@ class Site:
     folder: str
     profile: Mapping[str, Any]
     python: str | None
-    scheduler: Scheduler
+    agent: Agent
     security: Security
     tls: Mapping[str, str]
     log: HoldingsLog
     changed: Callable[[], None]
+
+    @property
+    def scheduler(self) -> Scheduler:
+        """The scheduler itself, where it runs in this process."""
+        found: Scheduler = self.agent.scheduler  # type: ignore[attr-defined]
+        return found
 
     @property
     def options(self) -> Mapping[str, Any]:

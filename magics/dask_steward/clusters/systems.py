@@ -4,18 +4,49 @@ from __future__ import annotations
 
 import abc
 import importlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dask_steward.clusters.base import Site, Workforce
 from dask_steward.errors import StartFailed
+from dask_steward.ledger.holdings import HoldingsLog
+
+if TYPE_CHECKING:
+    from distributed.security import Security
+
+    from dask_steward.clusters.agent import Agent
 
 #: Module and class of each system; imported only in the keeper that needs it.
 _SYSTEMS = {
     "local": ("dask_steward.clusters.local_system", "LocalSystem"),
     "slurm": ("dask_steward.clusters.slurm", "SlurmSystem"),
 }
+
+
+@dataclass
+class SchedulerStart:
+    """What a scheduler is started with.
+
+    Attributes
+    ----------
+    security : Security
+        For its comms.
+    tls : mapping
+        Paths of ``ca``, ``cert`` and ``key``; empty without TLS.
+    log : HoldingsLog
+        What is taken for it is written there first.
+    waiting : callable
+        Told in words for a person why it is not there yet.
+    lost : callable
+        Told the cause when it has gone.
+    """
+
+    security: Security
+    tls: Mapping[str, str]
+    log: HoldingsLog
+    waiting: Callable[[str], None]
+    lost: Callable[[str], None]
 
 
 @dataclass
@@ -51,6 +82,20 @@ class System(abc.ABC):
     @abc.abstractmethod
     def scheduler_arguments(self) -> dict[str, Any]:
         """Return the arguments of the scheduler."""
+
+    async def start_agent(self, start: SchedulerStart) -> Agent:
+        """Start the scheduler, here unless a system has another place for it, and return who speaks to it.
+
+        Raises
+        ------
+        StartFailed
+            With the cause in one sentence.
+        """
+        from dask_steward.clusters.agent import LocalAgent
+        from dask_steward.clusters.scheduler import start_scheduler
+
+        scheduler = await start_scheduler(self.scheduler_arguments(), start.security, tls=bool(start.tls))
+        return LocalAgent(scheduler, f"{self.tag}-summary")
 
     @abc.abstractmethod
     def workforce(self, site: Site, ask: Mapping[str, Any]) -> tuple[Workforce, int]:

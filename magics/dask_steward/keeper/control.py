@@ -120,8 +120,8 @@ class _Logs(_Handler):
 
 
 class _Identity(_Handler):
-    def get(self) -> None:
-        self.reply(_plain(self.keeper.identity()))
+    async def get(self) -> None:
+        self.reply(_plain(await self.keeper.identity()))
 
 
 def _plain(value: Any) -> Any:

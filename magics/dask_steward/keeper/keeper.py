@@ -10,21 +10,18 @@ import time
 from collections.abc import Coroutine, Iterator
 from typing import Any
 
-from distributed import Scheduler
-from distributed.core import Status
-
 from dask_steward.clusters.adaptive import Adaptive, limits_of
+from dask_steward.clusters.agent import Agent, LocalAgent
 from dask_steward.clusters.base import Site, Workforce
-from dask_steward.clusters.scheduler import Pages, security_of, start_scheduler
+from dask_steward.clusters.scheduler import Pages, security_of
 from dask_steward.clusters.security import KeysAside
-from dask_steward.clusters.systems import System
+from dask_steward.clusters.systems import SchedulerStart, System
 from dask_steward.errors import StartFailed, StewardError, WrongState
 from dask_steward.keeper.control import ControlSocket
 from dask_steward.keeper.facts import Facts
 from dask_steward.keeper.guardian import Guardian
 from dask_steward.keeper.logs import collect_logs
 from dask_steward.keeper.request import Request
-from dask_steward.keeper.summary import SummaryPlugin
 from dask_steward.ledger import entries
 from dask_steward.ledger.holdings import HoldingsLog
 from dask_steward.release.releaser import write_end
@@ -68,13 +65,15 @@ class Keeper:
         self._stop_reason = ""
         self._urgent = False
         self._failed: StewardError | None = None
-        self._scheduler: Scheduler | None = None
+        self._agent: Agent | None = None
         self._workforce: Workforce | None = None
         self._adaptive: Adaptive | None = None
-        self._plugin: SummaryPlugin | None = None
         self._pages: Pages | None = None
         self._summary: dict[str, Any] = {}
+        self._busy = 0.0
+        self._ended = False
         self._was_ready = False
+        self._becoming_ready: asyncio.Task[None] | None = None
         self._ready_at = 0.0
         self._background: set[asyncio.Task[None]] = set()
 
@@ -121,36 +120,46 @@ class Keeper:
         profile = self.request.profile
         tls = self._keys.wait() if self._keys is not None else {}
         security = security_of(tls)
-        scheduler = await start_scheduler(self._system.scheduler_arguments(), security, tls=bool(tls))
-        self._scheduler = scheduler
+        log = HoldingsLog(self.request.folder)
+        agent = await self._system.start_agent(
+            SchedulerStart(security, tls, log, waiting=self._scheduler_waits, lost=self._scheduler_lost)
+        )
+        self._agent = agent
         site = Site(
             id=self.request.id,
             tag=entries.tag(self.request.id),
             folder=self.request.folder,
             profile=profile,
             python=profile.get("python"),
-            scheduler=scheduler,
+            agent=agent,
             security=security,
             tls=tls,
-            log=HoldingsLog(self.request.folder),
+            log=log,
             changed=self.changed,
         )
-        self._plugin = SummaryPlugin(f"{site.tag}-summary", self._joined, self._left)
-        scheduler.add_plugin(self._plugin)
+        agent.watch(self._joined, self._left)
         ask = self.request.ask or {k: v for k, v in (profile.get("scale") or {}).items() if v is not None}
         limits = self.request.adapt or profile.get("adapt")
         self._workforce, units = self._system.workforce(site, ask)
         if limits and not ask:
             units = limits_of(limits).minimum
-        self.facts.update(scheduler={"address": scheduler.address}, tls=tls)
+        self.facts.update(scheduler={"address": agent.address}, tls=tls)
         self._to("pending", "workers are asked for" if units else None)
         await self._workforce.scale(units)
         if limits:
             self.adapt(limits)
         self._in_background(self._watch())
-        self._pages = Pages(scheduler, str(profile.get("dashboard") or "socket"), self.facts.dashboard_socket)
-        self._pages.start()
+        if isinstance(agent, LocalAgent):
+            dashboard = str(profile.get("dashboard") or "socket")
+            self._pages = Pages(agent.scheduler, dashboard, self.facts.dashboard_socket)
+            self._pages.start()
         self.changed()
+
+    def _scheduler_waits(self, why: str) -> None:
+        self._to("starting", why)
+
+    def _scheduler_lost(self, why: str) -> None:
+        self.fail(StartFailed(why))
 
     async def _end(self) -> None:
         """Release, verify, and cross the entry out; what cannot be verified is left to the guard."""
@@ -164,9 +173,10 @@ class Keeper:
             task.cancel()
         if self._pages is not None:
             self._pages.close()
-        if self._scheduler is not None and not self._urgent:
+        if self._agent is not None and not self._urgent:
             with contextlib.suppress(asyncio.TimeoutError, OSError):
-                await asyncio.wait_for(self._scheduler.close(), 2.0)
+                await asyncio.wait_for(self._agent.close(), 2.0)
+        self._ended = True
         if left is not None:
             logger.warning("the guard goes on: %s", left)
             self._to("stopping", f"{self._stop_reason}; {left}; the guard goes on")
@@ -197,7 +207,7 @@ class Keeper:
 
     # -- what happens --
 
-    def _joined(self, address: str, name: object) -> None:
+    def _joined(self, address: str, name: str) -> None:
         joined = getattr(self._workforce, "joined", None)
         if joined is not None:
             joined(address, name)
@@ -246,10 +256,16 @@ class Keeper:
         else:
             state = "pending"
         if state in _READY and not self._was_ready:
-            self._was_ready, self._ready_at = True, time.time()
-            # Who waited for this looks at threads and memory at once, not after the next tick.
-            self._summary = self._look()
+            if self._becoming_ready is None:
+                self._becoming_ready = asyncio.create_task(self._become_ready())
+            return
         self._to(state, reason)
+
+    async def _become_ready(self) -> None:
+        """Look before it is said: who waited for this looks at threads and memory at once, not after the next tick."""
+        await self._look()
+        self._was_ready, self._ready_at = True, time.time()
+        self.changed()
 
     def _to(self, state: str, reason: str | None) -> None:
         if (state, reason) != (self.facts.state, self.facts.reason):
@@ -266,16 +282,14 @@ class Keeper:
         time_to_live = self.request.seconds("time_to_live")
         touched = 0.0
         while True:
-            scheduler = self._scheduler
-            if scheduler is not None and self._plugin is not None:
-                summary = self._look()
-                if summary != self._summary:
-                    self._summary = summary
+            agent = self._agent
+            if agent is not None:
+                if await self._look():
                     self.changed()
-                if scheduler.status in (Status.closing, Status.closed):
+                if await agent.closed():
                     self.stop("its scheduler was closed by a client")
                     return
-                idle_since = scheduler.check_idle()
+                idle_since = await agent.idle_since()
                 # A cluster whose first job still waits in the queue is not idle.
                 idle = time.time() - max(idle_since, self._ready_at) if idle_since and self._was_ready else 0.0
                 if idle_timeout and idle > idle_timeout:
@@ -288,15 +302,18 @@ class Keeper:
                     await asyncio.to_thread(self.facts.touch_lease)
             await asyncio.sleep(TICK)
 
-    def _look(self) -> dict[str, Any]:
-        """Return a new summary, or the last one."""
-        if self._plugin is None or self._scheduler is None:
-            return self._summary
+    async def _look(self) -> bool:
+        """Take a new summary; return whether it is another one than the last."""
+        if self._agent is None:
+            return False
         try:
-            return self._plugin.summary(self._scheduler)
+            summary = await self._agent.summary()
         except Exception:  # it reads Dask's own structures, which may change: what only looks on must end no cluster
             logger.exception("the scheduler cannot be summarised")
-            return self._summary
+            return False
+        self._busy = summary.pop("busy_seconds")
+        changed, self._summary = summary != self._summary, summary
+        return bool(changed)
 
     # -- what is asked over the control socket --
 
@@ -323,8 +340,8 @@ class Keeper:
         if self._adaptive is not None:
             self._adaptive.stop()
             self._adaptive = None
-        if limits is not None and self._scheduler is not None:
-            self._adaptive = Adaptive(self._scheduler, workforce, limits, self._adaptive_failed)
+        if limits is not None and self._agent is not None:
+            self._adaptive = Adaptive(self._agent, workforce, limits, self._adaptive_failed)
         self.changed()
 
     def _adaptive_failed(self, error: BaseException) -> None:
@@ -333,20 +350,17 @@ class Keeper:
 
     async def logs(self, *, job: str | None, worker: str | None, keeper: bool, tail: int) -> dict[str, str]:
         """Return the ends of logs by name."""
-        return await collect_logs(
-            self.request.folder, self._scheduler, job=job, worker=worker, keeper=keeper, tail=tail
-        )
+        return await collect_logs(self.request.folder, self._agent, job=job, worker=worker, keeper=keeper, tail=tail)
 
-    def identity(self) -> dict[str, Any]:
+    async def identity(self) -> dict[str, Any]:
         """Return the scheduler's own description, with all workers."""
-        if self._scheduler is None:
+        if self._agent is None:
             raise WrongState(f"Cluster {self.request.name} is {self.facts.state}.", cluster=self.request.id)
-        found: dict[str, Any] = self._scheduler.identity(n_workers=-1)
-        return found
+        return await self._agent.identity()
 
     def state(self) -> dict[str, Any]:
         """Return the state that every face shows."""
-        workforce, scheduler = self._workforce, self._scheduler
+        workforce, agent = self._workforce, self._agent
         counts = workforce.counts() if workforce is not None else None
         empty = {
             "threads": 0,
@@ -354,7 +368,6 @@ class Keeper:
             "tasks": {"groups": [], "per_second": 0.0},
         }
         guard = self._guardian.identity
-        busy = self._plugin.busy_seconds(scheduler) if self._plugin is not None and scheduler is not None else 0.0
         return {
             "format": entries.FORMAT,
             "id": self.request.id,
@@ -374,14 +387,14 @@ class Keeper:
             "workers": vars(counts) if counts is not None else {"asked": 0, "queued": 0, "running": 0, "lost": 0},
             **(self._summary or empty),
             "scheduler": {
-                "address": scheduler.address if scheduler is not None and scheduler.listeners else None,
+                "address": agent.address if agent is not None and not self._ended else None,
                 "dashboard": self._pages.where if self._pages is not None else None,
                 "dashboard_reason": self._pages.why_not if self._pages is not None else None,
             },
             "holdings": [one.to_json() for one in workforce.holdings()] if workforce is not None else [],
             "spend": {
                 "core_seconds_held": round(workforce.core_seconds(), 1) if workforce is not None else 0.0,
-                "core_seconds_busy": round(busy, 1),
+                "core_seconds_busy": round(self._busy, 1),
             },
             "adapt": self._adaptive.limits.to_json() if self._adaptive is not None else None,
             "unit": workforce.unit if workforce is not None else None,

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 
-from distributed import Scheduler
-
+from dask_steward.clusters.agent import Agent
 from dask_steward.ledger import entries
 
 
 async def collect_logs(
-    folder: str, scheduler: Scheduler | None, *, job: str | None, worker: str | None, keeper: bool, tail: int
+    folder: str, agent: Agent | None, *, job: str | None, worker: str | None, keeper: bool, tail: int
 ) -> dict[str, str]:
     """Return logs by name: of one job, one worker or the keeper; of all of them when none is named.
 
@@ -18,7 +17,7 @@ async def collect_logs(
     ----------
     folder : str
         The cluster's folder in the ledger.
-    scheduler : Scheduler or None
+    agent : Agent or None
         Knows the workers.
     job, worker : str or None
         A job's id, a worker's name or address.
@@ -38,19 +37,8 @@ async def collect_logs(
             id = name.removesuffix(".log")
             if everything or id == job:
                 found[f"job {id}"] = _tail(os.path.join(logs, name), tail)
-    if scheduler is not None and (worker is not None or everything):
-        wanted = [
-            address
-            for address, state in scheduler.workers.items()
-            if everything or worker in (address, str(state.name))
-        ]
-        answers = await scheduler.get_worker_logs(n=tail, workers=wanted, nanny=False) if wanted else {}
-        for address, lines in answers.items():
-            known = scheduler.workers.get(address)
-            name = f"worker {known.name if known is not None else address}"
-            found[name] = (
-                "\n".join(str(text) for _, text in reversed(lines)) if isinstance(lines, list | tuple) else str(lines)
-            )
+    if agent is not None and (worker is not None or everything):
+        found.update(await agent.worker_logs(tail, worker))
     return found
 
 

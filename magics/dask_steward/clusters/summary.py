@@ -33,23 +33,23 @@ class SummaryPlugin(SchedulerPlugin):
     ----------
     name : str
         Unique in this scheduler.
-    joined : callable
-        Called with address and name of a worker that connected.
-    left : callable
-        Called with the address of a worker that went away.
     """
 
-    def __init__(self, name: str, joined: Callable[[str, object], None], left: Callable[[str], None]) -> None:
+    def __init__(self, name: str) -> None:
         self.name = name
-        self._joined = joined
-        self._left = left
+        self._joined: Callable[[str, str], None] = lambda address, name: None
+        self._left: Callable[[str], None] = lambda address: None
         self._finished = 0
         self._finished_at = time.monotonic()
         self._rate = 0.0
 
+    def watch(self, joined: Callable[[str, str], None], left: Callable[[str], None]) -> None:
+        """Call back with address and name of each worker that connects, and the address of each that goes."""
+        self._joined, self._left = joined, left
+
     def add_worker(self, scheduler: Scheduler, worker: str) -> None:
         """Tell that a worker has connected."""
-        self._joined(worker, scheduler.workers[worker].name)
+        self._joined(worker, str(scheduler.workers[worker].name))
 
     def remove_worker(self, scheduler: Scheduler, worker: str, **kwargs: Any) -> None:
         """Tell that a worker has gone."""

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from distributed import Client, Scheduler, Worker
 
-from dask_steward.keeper import summary as module
+from dask_steward.clusters.summary import GROUPS_SHOWN, SummaryPlugin
+from dask_steward.clusters import summary as module
 from dask_steward.keeper.control import _plain
-from dask_steward.keeper.summary import GROUPS_SHOWN, SummaryPlugin
 
 
 class Counted(dict[str, Any]):
@@ -39,7 +39,7 @@ def worker(used: int = 100, spilled: int = 5) -> SimpleNamespace:
 
 @pytest.fixture
 def plugin() -> SummaryPlugin:
-    return SummaryPlugin("unique", lambda address, name: None, lambda address: None)
+    return SummaryPlugin("unique")
 
 
 def scheduler(*prefixes: SimpleNamespace, workers: int = 0) -> Any:
@@ -114,11 +114,9 @@ async def test_on_a_real_scheduler_and_beside_another_observer() -> None:
     """Two with names of their own do not blind each other."""
     joined: list[str] = []
     async with Scheduler(protocol="inproc://", dashboard=False, dashboard_address="127.0.0.1:0") as real:
-        plugins = [
-            SummaryPlugin(f"p{number}", lambda address, name: joined.append(address), joined.remove)
-            for number in range(2)
-        ]
+        plugins = [SummaryPlugin(f"p{number}") for number in range(2)]
         for one in plugins:
+            one.watch(lambda address, name: joined.append(address), joined.remove)
             real.add_plugin(one)
         async with (
             Worker(real.address, nthreads=2, dashboard=False),

@@ -1,0 +1,298 @@
+"""What a keeper asks of its scheduler, in plain data: the scheduler may run in the keeper or in a job of its own.
+
+`LocalAgent` runs beside the scheduler. All that goes in and comes out can be sent as JSON, so that an agent elsewhere
+is the same calls over a wire.
+"""
+
+from __future__ import annotations
+
+import abc
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from distributed import Scheduler
+from distributed.core import Status
+
+from dask_steward.clusters.summary import SummaryPlugin
+
+logger = logging.getLogger(__name__)
+
+#: Seconds in which a worker that was told to take no new task must have sent a heartbeat that proves it.
+HEARTBEAT_LIMIT = 10.0
+#: Seconds after the order from which on a heartbeat is newer than it: one may have been on its way.
+HEARTBEAT_MARGIN = 0.25
+#: Seconds between two looks at workers that are being emptied.
+DRAIN_INTERVAL = 0.1
+
+
+@dataclass(frozen=True)
+class WorkerView:
+    """One worker as its scheduler sees it.
+
+    Attributes
+    ----------
+    address, name : str
+        Its comm address, and the name that it was started with.
+    threads : int
+        Tasks that it runs at once.
+    status : str
+        Dask's word for what it does: ``running``, ``paused``, ``closing_gracefully`` …
+    processing : int
+        Tasks that it was given and that are not done, running ones included.
+    executing : dict
+        Seconds that each running task has taken, by key, as of the last heartbeat.
+    stored : int
+        Bytes of results that it holds.
+    keys : int
+        Results that it holds.
+    limit : int
+        Memory that it may use in bytes; 0 without a limit.
+    long_running : int
+        Running tasks that have given their thread back (``secede``, ``worker_client``).
+    """
+
+    address: str
+    name: str
+    threads: int = 1
+    status: str = "running"
+    processing: int = 0
+    executing: dict[str, float] = field(default_factory=dict)
+    stored: int = 0
+    keys: int = 0
+    limit: int = 0
+    long_running: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the view as JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> WorkerView:
+        """Read what `to_json` gave."""
+        return cls(**data)
+
+
+class Agent(abc.ABC):
+    """What a keeper asks of one scheduler.
+
+    Attributes
+    ----------
+    address : str
+        The scheduler's address as workers and clients reach it.
+    """
+
+    address: str
+
+    @abc.abstractmethod
+    def watch(self, joined: Callable[[str, str], None], left: Callable[[str], None]) -> None:
+        """Call back with address and name of each worker that connects, and the address of each that goes."""
+
+    @abc.abstractmethod
+    async def workers(self) -> dict[str, WorkerView]:
+        """Return all workers by address."""
+
+    @abc.abstractmethod
+    async def drain(
+        self, addresses: Collection[str], *, finish: float, move: float, lose: bool = False
+    ) -> dict[str, str | None]:
+        """Empty workers: no new task, running ones may finish, then what only they hold is moved to others.
+
+        Parameters
+        ----------
+        addresses : collection of str
+            All workers of the jobs that are to go, together: data of one must not move to its sibling.
+        finish : float
+            Seconds for which running tasks may go on; tasks that have not begun go to others at once.
+        move : float
+            Seconds for which data may move.
+        lose : bool
+            Remove them also where data cannot be moved: they end in any case.
+
+        Returns
+        -------
+        dict
+            By address: None for a worker that is empty, removed from the scheduler and told to close; otherwise why
+            it is kept, in which case it takes tasks again.
+        """
+
+    @abc.abstractmethod
+    async def close_workers(self) -> None:
+        """Tell all workers to close, in an orderly way, without waiting for their tasks."""
+
+    @abc.abstractmethod
+    async def summary(self) -> dict[str, Any]:
+        """Return ``threads``, ``memory``, ``tasks`` and ``busy_seconds`` (core-seconds spent in tasks)."""
+
+    @abc.abstractmethod
+    async def idle_since(self) -> float | None:
+        """Return since when (seconds since the epoch) nothing was to do, None while something is."""
+
+    @abc.abstractmethod
+    async def closed(self) -> bool:
+        """Return whether the scheduler was closed (by a client's ``shutdown``)."""
+
+    @abc.abstractmethod
+    async def identity(self) -> dict[str, Any]:
+        """Return the scheduler's own description, with all workers."""
+
+    @abc.abstractmethod
+    async def worker_logs(self, tail: int, worker: str | None = None) -> dict[str, str]:
+        """Return the last lines of the workers' own logs by name, of one (name or address) or of all."""
+
+    @abc.abstractmethod
+    async def close(self) -> None:
+        """End the scheduler."""
+
+
+class LocalAgent(Agent):
+    """The agent beside its scheduler.
+
+    Parameters
+    ----------
+    scheduler : Scheduler
+        Running, in this event loop.
+    name : str
+        Unique in this scheduler: the name of the plugin that watches.
+    """
+
+    def __init__(self, scheduler: Scheduler, name: str) -> None:
+        self.scheduler = scheduler
+        self.address = str(scheduler.address)
+        self._plugin = SummaryPlugin(name)
+        scheduler.add_plugin(self._plugin)
+
+    def watch(self, joined: Callable[[str, str], None], left: Callable[[str], None]) -> None:
+        self._plugin.watch(joined, left)
+
+    async def workers(self) -> dict[str, WorkerView]:
+        return {address: _view(state) for address, state in self.scheduler.workers.items()}
+
+    async def drain(
+        self, addresses: Collection[str], *, finish: float, move: float, lose: bool = False
+    ) -> dict[str, str | None]:
+        scheduler = self.scheduler
+        told = time.time()
+        stimulus = f"dask-steward-drain-{told}"
+        mine = [address for address in addresses if address in scheduler.workers]
+        kept: dict[str, str | None] = dict.fromkeys(addresses)
+        for address in mine:
+            self._set_status(address, Status.closing_gracefully, stimulus)
+        try:
+            await self._finish(mine, told, finish, stimulus)
+            moved = await self._move(mine, move, stimulus)
+        except BaseException:
+            for address in mine:
+                self._set_status(address, Status.running, stimulus)
+            raise
+        for address in mine:
+            if address not in scheduler.workers or address in moved:
+                continue
+            if lose:
+                await scheduler.remove_worker(address, expected=True, close=True, stimulus_id=stimulus)
+                continue
+            self._set_status(address, Status.running, stimulus)
+            held = len(scheduler.workers[address].has_what)
+            kept[address] = f"{held} results on it could not be moved to other workers within {move:.0f} s"
+        return kept
+
+    def _set_status(self, address: str, status: Status, stimulus: str) -> None:
+        """Tell scheduler and worker together: told alone, the scheduler would be overruled by the worker's own word."""
+        state = self.scheduler.workers.get(address)
+        if state is None or state.status is status:
+            return
+        self.scheduler.handle_worker_status_change(status, state, stimulus)
+        self.scheduler.stream_comms[address].send(
+            {"op": "worker-status-change", "status": status.name, "stimulus_id": stimulus}
+        )
+
+    async def _finish(self, addresses: Collection[str], told: float, limit: float, stimulus: str) -> None:
+        """Send tasks that have not begun elsewhere, and wait for those that have."""
+        scheduler = self.scheduler
+        deadline = time.monotonic() + limit
+        proven: set[str] = set()
+        while True:
+            open_ = False
+            for address in addresses:
+                state = scheduler.workers.get(address)
+                if state is None:
+                    continue
+                # A heartbeat that began after the order: what it calls running is all that will ever run there.
+                if address not in proven and state.last_seen > told + HEARTBEAT_MARGIN:
+                    proven.add(address)
+                    waiting = [task.key for task in state.processing if task not in state.executing]
+                    scheduler.transitions(dict.fromkeys(waiting, "released"), stimulus)
+                if state.processing and (address in proven or time.time() - told < HEARTBEAT_LIMIT):
+                    open_ = True
+            if not open_ or time.monotonic() > deadline:
+                return
+            await asyncio.sleep(DRAIN_INTERVAL)
+
+    async def _move(self, addresses: Collection[str], limit: float, stimulus: str) -> set[str]:
+        """Move what only these workers hold; return those that are empty and were removed."""
+        scheduler = self.scheduler
+        try:
+            done = await asyncio.wait_for(
+                scheduler.retire_workers(workers=list(addresses), close_workers=True, stimulus_id=stimulus), limit
+            )
+        except asyncio.TimeoutError:
+            manager: Any = scheduler.extensions.get("amm")
+            if manager is not None:  # else a temporary one did it, and is gone
+                manager.policies -= {one for one in manager.policies if getattr(one, "address", None) in addresses}
+            return set()
+        return set(done)
+
+    async def close_workers(self) -> None:
+        for address in list(self.scheduler.workers):
+            await self.scheduler.remove_worker(
+                address, expected=True, close=True, stimulus_id=f"dask-steward-close-{time.time()}"
+            )
+
+    async def summary(self) -> dict[str, Any]:
+        return {
+            **self._plugin.summary(self.scheduler),
+            "busy_seconds": self._plugin.busy_seconds(self.scheduler),
+        }
+
+    async def idle_since(self) -> float | None:
+        since = self.scheduler.check_idle()
+        return float(since) if since else None
+
+    async def closed(self) -> bool:
+        return self.scheduler.status in (Status.closing, Status.closed)
+
+    async def identity(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.scheduler.identity(n_workers=-1)
+        return found
+
+    async def worker_logs(self, tail: int, worker: str | None = None) -> dict[str, str]:
+        workers = self.scheduler.workers
+        wanted = [address for address, state in workers.items() if worker in (None, address, str(state.name))]
+        answers = await self.scheduler.get_worker_logs(n=tail, workers=wanted, nanny=False) if wanted else {}
+        found = {}
+        for address, lines in answers.items():
+            known = workers.get(address)
+            words = [str(text) for _, text in reversed(lines)] if isinstance(lines, list | tuple) else [str(lines)]
+            found[f"worker {known.name if known is not None else address}"] = "\n".join(words)
+        return found
+
+    async def close(self) -> None:
+        await self.scheduler.close()
+
+
+def _view(state: Any) -> WorkerView:
+    return WorkerView(
+        address=state.address,
+        name=str(state.name),
+        threads=state.nthreads,
+        status=state.status.name,
+        processing=len(state.processing),
+        executing={str(task.key): float(seconds) for task, seconds in state.executing.items()},
+        stored=state.nbytes,
+        keys=len(state.has_what),
+        limit=state.memory_limit or 0,
+        long_running=len(state.long_running),
+    )

@@ -103,15 +103,17 @@ def _fields(schema: dict[str, Any], properties: dict[str, Any], above: str) -> l
         lines += [f"`{above}{name}`", f": {_prose(field['description'])}", "", f"  {_facts(schema, field)}", ""]
         inner = _inner(schema, field)
         if inner and inner["properties"]:
-            path = f"{above}{name}."
+            entries = "additionalProperties" in field  # names to mappings, such as groups
+            path = f"{above}{name}.NAME." if entries else f"{above}{name}."
             depth = "#" * (2 + path.count(".") - 1)
-            parts += [f"{depth} `{above}{name}`", "", _prose(inner["description"]), ""]
+            parts += [f"{depth} `{path[:-1]}`", "", _prose(inner["description"]), ""]
             parts += _fields(schema, inner["properties"], path)
     return lines + parts
 
 
 def _inner(schema: dict[str, Any], field: dict[str, Any]) -> dict[str, Any] | None:
-    for branch in (field, *field.get("anyOf", ())):
+    of_entries = field.get("additionalProperties")
+    for branch in (field, *field.get("anyOf", ()), *([of_entries] if isinstance(of_entries, dict) else ())):
         if "$ref" in branch:
             found: dict[str, Any] = schema["$defs"][branch["$ref"].removeprefix("#/$defs/")]
             return found

@@ -8,20 +8,22 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar, get_args
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from dask_steward.profiles import variables
 from dask_steward.profiles.fields import Model, stays_as_written
-from dask_steward.profiles.problems import Mark, Problem, nearest
+from dask_steward.profiles.problems import Mark, Problem, field_name, nearest
 
 if TYPE_CHECKING:
     from dask_steward.profiles.models import Profile
 
 Path = tuple[str | int, ...]
 Known = TypeVar("Known", bound="Profile")
+_MAPPINGS = (dict, Mapping)
 
 
 def build(
@@ -114,6 +116,13 @@ def _problem(kind: type[Model], error: Any, path: Path) -> Problem:
 
 def unknown_field(kind: type[Model], path: Path, value: Any) -> Problem:
     """Say what is wrong with a field that does not exist: who owns it, where it belongs, or how it is spelled."""
+    top = kind.model_fields.get(str(path[0])) if len(path) > 2 else None
+    entry = entry_at(top) if top is not None else None
+    if entry is not None:
+        # Within a group the paths of a group count, not those of the profile.
+        found = unknown_field(entry, path[2:], value)
+        near = found.suggestion and field_name((*path[:2], *found.suggestion.split(".")))
+        return replace(found, path=path, suggestion=near)
     holder = model_at(kind, path[:-1]) or kind
     name = str(path[-1])
     if name in holder.not_taken:
@@ -149,12 +158,29 @@ def _places(kind: type[Model], above: tuple[str, ...] = ()) -> Iterator[tuple[st
 
 
 def model_at(kind: type[Model], path: Path) -> type[Model] | None:
-    """Return the model that describes a part of a profile, such as that of ``options``."""
+    """Return the model that describes a part of a profile, such as that of ``options`` or ``groups.NAME.options``."""
     found: type[Model] | None = kind
-    for part in path:
-        info = found.model_fields.get(str(part)) if found is not None else None
-        found = _model_of(info.annotation) if info is not None else None
+    parts = list(path)
+    while parts and found is not None:
+        info = found.model_fields.get(str(parts.pop(0)))
+        if info is None:
+            return None
+        entry = entry_at(info)
+        if entry is None:
+            found = _model_of(info.annotation)
+        elif parts:
+            parts.pop(0)  # the name of the entry
+            found = entry
+        else:
+            return None  # names to models: it has no fields of its own
     return found
+
+
+def entry_at(info: FieldInfo) -> type[Model] | None:
+    """Return the model of each entry where a field maps names to models, as ``groups`` does."""
+    if get_origin(info.annotation) not in _MAPPINGS:
+        return None
+    return _model_of(get_args(info.annotation)[1])
 
 
 def fields_at(kind: type[Model], path: Path) -> list[str] | None:
@@ -164,7 +190,8 @@ def fields_at(kind: type[Model], path: Path) -> list[str] | None:
 
 
 def _model_of(annotation: Any) -> type[Model] | None:
-    for candidate in (annotation, *get_args(annotation)):
+    inner = () if get_origin(annotation) in _MAPPINGS else get_args(annotation)
+    for candidate in (annotation, *inner):
         if isinstance(candidate, type) and issubclass(candidate, Model):
             return candidate
     return None

@@ -223,7 +223,10 @@ def _leaves(
         if not above and name in _NOT_SAVED:
             continue
         if isinstance(value, Mapping):
-            yield from _leaves(kind, value, path)
+            inner = list(_leaves(kind, value, path))
+            yield from inner
+            if not inner and len(path) == 2 and path[0] == "groups":
+                yield path, {}  # a group that differs in nothing is one all the same
         elif value is not None:
             yield path, value
 
@@ -242,7 +245,7 @@ def _changed(text: str, kind: type[Profile], changes: Mapping[tuple[Any, ...], A
         data = yaml.load("system: x\n")
         del data["system"]
     for path, value in changes.items():
-        if isinstance(value, _Gone) or (path[0] == "scale" and value is None):
+        if isinstance(value, _Gone) or ("scale" in path[-2:-1] and value is None):
             _take_out(data, path)
         else:
             _put(data, path, _human(kind, path, value))

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from dask_steward.profiles.checking import build, mark_of, model_at
+from dask_steward.profiles.checking import build, entry_at, mark_of, model_at
 from dask_steward.profiles.models import Profile
 from dask_steward.profiles.problems import Mark, Problem, field_name, short_path, shown
 from dask_steward.profiles.reading import Document, read_text
@@ -61,12 +61,17 @@ class Layered:
             self.values[()] = over.values[()]
 
 
-def _lay(under: dict[str, Any], over: Mapping[str, Any], depth: int = 0) -> None:
+def _is_whole(path: Path) -> bool:
+    """Tell whether a value replaces another as a whole: a size, of the profile or of one of its groups."""
+    return path[-1] in WHOLE and (len(path) == 1 or (len(path) == 3 and path[0] == "groups"))
+
+
+def _lay(under: dict[str, Any], over: Mapping[str, Any], above: Path = ()) -> None:
     for name, value in over.items():
         old = under.get(name)
-        if isinstance(value, Mapping) and isinstance(old, dict) and not (depth == 0 and name in WHOLE):
+        if isinstance(value, Mapping) and isinstance(old, dict) and not _is_whole((*above, name)):
             old = dict(old)
-            _lay(old, value, depth + 1)
+            _lay(old, value, (*above, name))
             under[name] = old
         else:
             under[name] = value
@@ -75,7 +80,7 @@ def _lay(under: dict[str, Any], over: Mapping[str, Any], depth: int = 0) -> None
 def _replaced(data: Mapping[str, Any], above: Path = ()) -> Iterator[Path]:
     """Yield the paths whose values a layer replaces, rather than merges."""
     for name, value in data.items():
-        if isinstance(value, Mapping) and not (not above and name in WHOLE):
+        if isinstance(value, Mapping) and not _is_whole((*above, name)):
             yield from _replaced(value, (*above, name))
         else:
             yield (*above, name)
@@ -110,13 +115,34 @@ def nested(path: Path, value: Any) -> dict[str, Any]:
 def keep_locked(layered: Layered, locks: Mapping[Path, Lock], kind: type[Profile] | None) -> list[Problem]:
     """Put the values of locked fields back, and return a problem for each that had another one."""
     problems = []
-    for path, lock in locks.items():
+    for path, lock in _of_groups(layered.data, locks).items():
         given = value_at(layered.data, path)
         if given is not None and not _same(kind, path, given, lock.value):
             problems.append(layered.place(lock.refuse(given)))
         if given is not None or lock.value is not None:
             put(layered.data, path, lock.value)
     return problems
+
+
+def _of_groups(data: Mapping[str, Any], locks: Mapping[Path, Lock]) -> dict[Path, Lock]:
+    """Return the locks with those of the options held for each group too: it must not say what the profile may not."""
+    found = dict(locks)
+    groups = data.get("groups")
+    for name in groups if isinstance(groups, Mapping) else ():
+        for path, lock in locks.items():
+            of_group = ("groups", name, *path)
+            given = value_at(data, of_group)
+            if path[0] == "options" and of_group not in found and given is not None:
+                found[of_group] = Lock(of_group, lock.value, lock.mark)
+    return found
+
+
+def lock_groups(layered: Layered, path: Path, mark: Mark | None) -> None:
+    """Lock an option for the groups that there are already, to what they have: the administrator gave it to them."""
+    groups = layered.data.get("groups")
+    for name in groups if path[0] == "options" and isinstance(groups, Mapping) else ():
+        of_group = ("groups", name, *path)
+        layered.locks.setdefault(of_group, Lock(of_group, value_at(layered.data, of_group), mark))
 
 
 def _same(kind: type[Profile] | None, path: Path, one: Any, other: Any) -> bool:
@@ -150,6 +176,8 @@ def field_path(kind: type[Profile], text: str) -> Path:
         if inside is None:
             known = model_at(kind, tuple(parts[: depth - 1]))
             if known is not None and parts[depth - 1] in known.model_fields:
+                if entry_at(known.model_fields[parts[depth - 1]]) is not None:
+                    continue  # the next part is a name, and behind it there are fields again
                 return (*parts[:depth], ".".join(parts[depth:]))
             break
     return tuple(parts)

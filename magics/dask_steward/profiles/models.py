@@ -81,6 +81,18 @@ class Adapt(Model):
     interval: Span = Field(
         default=1, description="How often the load is looked at: a duration, or seconds.", examples=["1 s"]
     )
+    hold: Span | None = Field(
+        default=None,
+        description="Give nothing back for a pause that is shorter than this, nor a job whose results are still "
+        "wanted: a duration, or seconds. Not given: 5 min.",
+        examples=["5 min"],
+    )
+    queue_patience: Span | None = Field(
+        default=None,
+        description="How long a job that is not needed any more may still wait in the queue before it is cancelled: a "
+        "duration, or seconds. Not given: as long as hold.",
+        examples=["10 min"],
+    )
     wait_count: Positive = Field(
         default=3, description="How many looks in a row must agree before a worker is given back.", examples=[3]
     )
@@ -169,6 +181,11 @@ class Profile(Model):
         description="Give up a start that takes longer, and give everything back: a duration, or seconds.",
         examples=["60 s"],
     )
+    logs_kept: Span = Field(
+        default=7 * 86400,
+        description="How long the logs of a cluster stay after it has ended: a duration, or seconds.",
+        examples=["7 d"],
+    )
     environment: Environment = Field(
         default_factory=dict,
         description="Environment variables of the workers. $VAR is replaced when the cluster starts, on the machine "
@@ -217,11 +234,7 @@ class Profile(Model):
 
     def wrong_together(self) -> Iterator[Problem]:
         """Yield a problem for each set of values that are right alone and wrong together."""
-        yield from self._wrong_scale()
-        if self.adapt is not None:
-            low, high = number(self.adapt.minimum), number(self.adapt.maximum)
-            if low is not None and high is not None and low > high:
-                yield Problem(f"is more than adapt.maximum, {high:g}", ("adapt", "minimum"), self.adapt.minimum, True)
+        yield from wrong_size(self.scale, self.adapt, self.scale_units, self._left_out, system=self.system)
         ends = self.idle_timeout is not None or self.time_to_live is not None
         if self.tenure == "detached" and not ends and not self._left_out & {("idle_timeout",), ("time_to_live",)}:
             yield Problem(
@@ -230,23 +243,6 @@ class Profile(Model):
                 "detached",
                 True,
             )
-
-    def _wrong_scale(self) -> Iterator[Problem]:
-        if self.scale is None:
-            return
-        given = [unit for unit in Scale.model_fields if getattr(self.scale, unit) is not None]
-        if len(given) > 1 or (not given and not any(path[0] == "scale" for path in self._left_out)):
-            what = " and ".join(given) or "nothing"
-            yield Problem(f"names {what}; it takes exactly one of {', '.join(self.scale_units)}", ("scale",))
-        for unit in given:
-            if unit not in self.scale_units:
-                allowed = ", ".join(f"scale.{known}" for known in self.scale_units) or None
-                message = f"{self.system} has no {unit} to scale"
-                yield Problem(message, ("scale", unit), getattr(self.scale, unit), True, allowed)
-        if self.adapt is not None and len(given) == 1 and given[0] in ("workers", "jobs"):
-            asked, high = number(getattr(self.scale, given[0])), number(self.adapt.maximum)
-            if asked is not None and high is not None and asked > high:
-                yield Problem(f"is more than adapt.maximum, {high:g}", ("scale", given[0]), asked, True)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON: durations in seconds, sizes in bytes. `from_json` is the inverse."""
@@ -281,6 +277,55 @@ class Profile(Model):
         found._marks.update(self._marks)
         found._expanded = True
         return found
+
+
+def wrong_size(
+    scale: Scale | None,
+    adapt: Adapt | None,
+    units: tuple[str, ...],
+    left_out: set[tuple[str | int, ...]],
+    place: tuple[str | int, ...] = (),
+    system: str = "it",
+) -> Iterator[Problem]:
+    """Yield what is wrong with a size and the bounds of an adaptive one.
+
+    Parameters
+    ----------
+    scale, adapt : Scale, Adapt or None
+        As they are given.
+    units : tuple of str
+        Units in which a size may be given.
+    left_out : set of tuple
+        Fields whose values were wrong, so that nothing follows from their absence.
+    place : tuple
+        Path of what holds both.
+    system : str
+        Who has such units.
+    """
+    above = "".join(f"{part}." for part in place)
+    given = [] if scale is None else [unit for unit in Scale.model_fields if getattr(scale, unit) is not None]
+    if scale is not None:
+        missing = not given and not any(path[: len(place) + 1] == (*place, "scale") for path in left_out)
+        if len(given) > 1 or missing:
+            what = " and ".join(given) or "nothing"
+            yield Problem(f"names {what}; it takes exactly one of {', '.join(units)}", (*place, "scale"))
+        for unit in given:
+            if unit not in units:
+                allowed = ", ".join(f"{above}scale.{known}" for known in units) or None
+                message = f"{system} has no {unit} to scale"
+                yield Problem(message, (*place, "scale", unit), getattr(scale, unit), True, allowed)
+    if adapt is None:
+        return
+    low, high = number(adapt.minimum), number(adapt.maximum)
+    if high is None:
+        return
+    if scale is not None and len(given) == 1 and given[0] in ("workers", "jobs"):
+        asked = number(getattr(scale, given[0]))
+        if asked is not None and asked > high:
+            message = f"is more than {above}adapt.maximum, {high:g}"
+            yield Problem(message, (*place, "scale", given[0]), asked, True)
+    if low is not None and low > high:
+        yield Problem(f"is more than {above}adapt.maximum, {high:g}", (*place, "adapt", "minimum"), adapt.minimum, True)
 
 
 def number(value: object) -> int | float | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
@@ -25,6 +26,7 @@ from dask_steward.profiles.fields import (
     node_field,
     text,
 )
+from dask_steward.profiles.groups import Group, GroupName, merged, plain_options, wrong_groups
 from dask_steward.profiles.models import Options, Profile, number
 from dask_steward.profiles.problems import Problem
 
@@ -65,6 +67,12 @@ class Line(Model):
         "others. "
         "Not given: any free port.",
         examples=["40000-40100"],
+    )
+    host: Text | None = Field(
+        default=None,
+        description="Host name or address of the machine that starts the cluster, as the nodes reach it. Not given: "
+        "that of the scheduler, or of options.interface where the scheduler has a job of its own.",
+        examples=["login1"],
     )
     silence: Span = Field(
         default=120,
@@ -226,6 +234,16 @@ class JobOptions(Options):
     )
 
 
+class JobGroup(Group):
+    """Jobs of one more shape: what differs from the profile's own options, and how many of them."""
+
+    options: JobOptions = Field(
+        default_factory=lambda: JobOptions(),
+        description="Arguments of the jobs that differ from the profile's own options.",
+        examples=[{"memory": "500 GB"}],
+    )
+
+
 class QueueProfile(Profile):
     """A profile whose workers are jobs of a queue system."""
 
@@ -247,11 +265,41 @@ class QueueProfile(Profile):
     options: JobOptions = Field(
         default_factory=lambda: JobOptions(), description="Arguments of the Dask class.", examples=[{"cores": 24}]
     )
+    groups: Mapping[GroupName, JobGroup] = Field(
+        default_factory=dict,
+        description="Jobs of other shapes in the same cluster, by name: each has options over the profile's own, Dask "
+        "resources, and a size of its own.",
+        examples=[{"bigmem": {"scale": {"jobs": 2}, "resources": {"bigmem": 1}, "options": {"memory": "500 GB"}}}],
+    )
 
     def wrong_together(self) -> Iterator[Problem]:
         """Yield a problem for each set of values that are right alone and wrong together."""
         yield from super().wrong_together()
-        options = self.options
+        yield from self._wrong_jobs()
+        yield from wrong_groups(self.groups, self.scale_units, self._left_out)
+        silence = number(self.line.silence)
+        if silence is not None and silence < 10:
+            yield Problem(
+                "is less than 10 s, which a busy machine can be silent for",
+                ("line", "silence"),
+                self.line.silence,
+                True,
+            )
+
+    def _wrong_jobs(self) -> Iterator[Problem]:
+        """Yield what is wrong with the options, and with those of each group laid over them."""
+        own = list(self.wrong_options(self.options))
+        yield from own
+        known = {(problem.path, problem.message) for problem in own}
+        for name, group in self.groups.items():
+            place = ("groups", name)
+            for problem in self.wrong_options(merged(self.options, group)):
+                if (problem.path, problem.message) not in known:
+                    message = f"{problem.message} (over the profile's own options)"
+                    yield replace(problem, path=(*place, *problem.path), message=message)
+
+    def wrong_options(self, options: JobOptions) -> Iterator[Problem]:
+        """Yield a problem for each set of options that are right alone and wrong together, of any shape of job."""
         cores, processes = number(options.cores), number(options.processes)
         if cores is not None and processes is not None and processes > cores:
             message = f"is more than options.cores, {cores:g}; each process needs a core"
@@ -274,11 +322,9 @@ class QueueProfile(Profile):
             yield Problem(
                 f"needs a nanny for each of options.processes, {processes:g} workers", ("options", "nanny"), False, True
             )
-        silence = number(self.line.silence)
-        if silence is not None and silence < 10:
-            yield Problem(
-                "is less than 10 s, which a busy machine can be silent for",
-                ("line", "silence"),
-                self.line.silence,
-                True,
-            )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON; of each group only those options that it gives itself."""
+        data = super().to_json()
+        plain_options(self.groups, data["groups"])
+        return data

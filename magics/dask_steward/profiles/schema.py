@@ -8,7 +8,7 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from dask_steward.errors import ProfileError
 from dask_steward.profiles import registry
-from dask_steward.profiles.checking import model_at
+from dask_steward.profiles.checking import entry_at, model_at
 from dask_steward.profiles.fields import Model
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -61,7 +61,7 @@ def _complete(whole: dict[str, Any], part: dict[str, Any], kind: type[Model]) ->
             field["default"] = _plain(getattr(default, name))
         if isinstance(field["default"], dict):
             field["default"] = {}  # a part that says nothing; its own fields have their defaults
-        inner = model_at(kind, (name,))
+        inner = model_at(kind, (name,)) or entry_at(kind.model_fields[name])
         if inner is not None:
             _complete(whole, whole["$defs"][inner.__name__], inner)
 

@@ -151,9 +151,7 @@ def lockable(kind: type[Profile], text: str) -> Problem | None:
         return Problem("is not a field that can be locked")
     inside: list[str] | None = fields_at(kind, ())
     for depth, part in enumerate(path):
-        if inside is None:
-            break
-        if part not in inside:
+        if inside is not None and part not in inside:
             near = nearest(str(part), inside)
             suggestion = ".".join([*map(str, path[:depth]), near]) if near else None
             return Problem("unknown field", allowed=None if near else ", ".join(inside), suggestion=suggestion)

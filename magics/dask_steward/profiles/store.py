@@ -12,7 +12,17 @@ from dask_steward.errors import ProfileNotFound, UsageError
 from dask_steward.profiles import registry
 from dask_steward.profiles.checking import build, mark_of
 from dask_steward.profiles.layers import Layer, Level, layers, user_folder
-from dask_steward.profiles.merging import OWN, Layered, Lock, Path, field_path, keep_locked, lay_overrides, value_at
+from dask_steward.profiles.merging import (
+    OWN,
+    Layered,
+    Lock,
+    Path,
+    field_path,
+    keep_locked,
+    lay_overrides,
+    lock_groups,
+    value_at,
+)
 from dask_steward.profiles.models import Profile
 from dask_steward.profiles.problems import Problem, error_of, field_name, nearest, shown
 from dask_steward.profiles.reading import Document, read_file
@@ -321,6 +331,7 @@ class ProfileStore:
                 continue
             path = field_path(kind, text)
             layered.locks[path] = Lock(path, value_at(layered.data, path), mark)
+            lock_groups(layered, path, mark)
         return problems
 
     def _look(self, only: str | None = None) -> Found:

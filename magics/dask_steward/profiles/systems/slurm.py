@@ -11,9 +11,10 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from dask_steward import units
-from dask_steward.profiles.fields import Positive, Reads, Text
+from dask_steward.profiles.fields import Model, Positive, Reads, Size, Text, Texts, choice
+from dask_steward.profiles.groups import GroupName
 from dask_steward.profiles.problems import Problem
-from dask_steward.profiles.queue import JobOptions, QueueProfile
+from dask_steward.profiles.queue import JobGroup, JobOptions, QueueProfile
 
 _SLURM_MEMORY = re.compile(r"[0-9]{1,15}[KMGT]?", re.IGNORECASE)
 
@@ -23,6 +24,11 @@ def _walltime(value: Any) -> str:
     text = getattr(value, "text", value)
     seconds = units.parse_walltime(text)
     return "UNLIMITED" if seconds is None else units.format_walltime(seconds)
+
+
+Walltime = Annotated[
+    str, Reads(_walltime, {"anyOf": [{"type": "string"}, {"type": "integer", "minimum": 1}], "x-kind": "walltime"})
+]
 
 
 def _memory(value: Any) -> str:
@@ -56,13 +62,7 @@ class SlurmOptions(JobOptions):
     account: Text | None = Field(
         default=None, description="Account that the jobs are charged to (sbatch -A).", examples=["climate"]
     )
-    walltime: (
-        Annotated[
-            str,
-            Reads(_walltime, {"anyOf": [{"type": "string"}, {"type": "integer", "minimum": 1}], "x-kind": "walltime"}),
-        ]
-        | None
-    ) = Field(
+    walltime: Walltime | None = Field(
         default=None,
         description="Time limit of each job (sbatch -t): HH:MM:SS, D-HH:MM:SS, MM:SS, a number of minutes, a duration "
         "such as 2 h, or unlimited.",
@@ -121,10 +121,77 @@ def _flag_of(directive: str) -> str:
     return first.partition("=")[0] if first.startswith("--") else first[:2]
 
 
+class SlurmGroup(JobGroup):
+    """Jobs of one more shape: what differs from the profile's own options, and how many of them."""
+
+    options: SlurmOptions = Field(
+        default_factory=lambda: SlurmOptions(),
+        description="Arguments of the jobs that differ from the profile's own options.",
+        examples=[{"queue": "bigmem", "memory": "500 GB"}],
+    )
+
+
+class SchedulerPlace(Model):
+    """Where the scheduler runs, and what its job asks for where it has one of its own."""
+
+    not_taken: ClassVar[dict[str, str]] = {
+        "queue": "use partition",
+        "interface": "use options.scheduler_options.interface",
+        "host": "use options.scheduler_options.host",
+        "port": "use options.scheduler_options.port",
+        "account": "use options.account, which the scheduler's job shares with the workers'",
+    }
+
+    place: Annotated[str, choice("here", "job")] = Field(
+        default="here",
+        description="here: in the process that owns the cluster, on the machine that starts it. job: in a job of its "
+        "own, for sites that forbid schedulers on login nodes.",
+        examples=["job"],
+    )
+    partition: Text | None = Field(
+        default=None, description="Partition of the scheduler's job. Not given: options.queue.", examples=["services"]
+    )
+    walltime: Walltime | None = Field(
+        default=None,
+        description="Time limit of the scheduler's job; the cluster ends with it. Not given: options.walltime.",
+        examples=["1-00:00:00"],
+    )
+    memory: Size | None = Field(
+        default=None,
+        description="Memory of the scheduler's job: a size, or a number of bytes. Not given: 4 GB.",
+        examples=["16 GB"],
+    )
+    cores: Positive | None = Field(
+        default=None, description="Cores of the scheduler's job. Not given: 1.", examples=[2]
+    )
+    job_extra_directives: Texts = Field(
+        default=(),
+        description="More directives for the head of the scheduler's job script, each without its prefix; those of the "
+        "workers' jobs do not hold for it.",
+        examples=[["--qos=long"]],
+    )
+
+    def wrong_together(self) -> Iterator[Problem]:
+        """Yield a problem for each value that says nothing with the others."""
+        if self.place == "here":
+            for name in ("partition", "walltime", "memory", "cores", "job_extra_directives"):
+                value = getattr(self, name)
+                if value not in (None, ()):
+                    message = "is of the scheduler's own job, which there is with scheduler.place: job only"
+                    yield Problem(message, ("scheduler", name), value, True)
+        for index, directive in enumerate(self.job_extra_directives):
+            flag = _flag_of(directive.removeprefix("#SBATCH").strip())
+            if flag in _OWNED:
+                place = ("scheduler", "job_extra_directives", index)
+                yield Problem(f"{flag} cannot be set: {_OWNED[flag]}", place, directive, True)
+
+
 class SlurmProfile(QueueProfile):
     """A cluster whose workers are jobs of Slurm."""
 
-    summary: ClassVar[str] = "Workers are jobs of Slurm; the scheduler runs on the machine that starts the cluster."
+    summary: ClassVar[str] = (
+        "Workers are jobs of Slurm; the scheduler runs on the machine that starts the cluster, or in a job of its own."
+    )
     dask_class: ClassVar[str] = "dask_jobqueue.SLURMCluster"
     prefix: ClassVar[str] = "#SBATCH"
 
@@ -135,16 +202,34 @@ class SlurmProfile(QueueProfile):
         examples=[{"queue": "normal", "cores": 24, "memory": "120 GB", "walltime": "01:00:00"}],
     )
 
+    groups: dict[GroupName, SlurmGroup] = Field(
+        default_factory=dict,
+        description="Jobs of other shapes in the same cluster, by name: each has options over the profile's own, Dask "
+        "resources, and a size of its own.",
+        examples=[{"bigmem": {"scale": {"jobs": 2}, "resources": {"bigmem": 1}, "options": {"queue": "bigmem"}}}],
+    )
+
+    scheduler: SchedulerPlace = Field(
+        default_factory=lambda: SchedulerPlace(),
+        description="Where the scheduler runs.",
+        examples=[{"place": "job", "partition": "services", "walltime": "1-00:00:00"}],
+    )
+
     def wrong_together(self) -> Iterator[Problem]:
         """Yield a problem for each set of values that are right alone and wrong together."""
         yield from super().wrong_together()
-        for index, directive in enumerate(self.options.job_extra_directives):
+        yield from self.scheduler.wrong_together()
+
+    def wrong_options(self, options: JobOptions) -> Iterator[Problem]:
+        """Yield a problem for each set of options that are right alone and wrong together, of any shape of job."""
+        yield from super().wrong_options(options)
+        for index, directive in enumerate(options.job_extra_directives):
             flag = _flag_of(directive.removeprefix(self.prefix).strip())
             place = ("options", "job_extra_directives", index)
             if flag in _OWNED:
                 yield Problem(f"{flag} cannot be set: {_OWNED[flag]}", place, directive, True)
             name = _FIELDS.get(flag)
-            if name is not None and getattr(self.options, name) is not None:
+            if name is not None and getattr(options, name, None) is not None:
                 yield Problem(f"{flag} contradicts options.{name}; give one of the two", place, directive, True)
 
 

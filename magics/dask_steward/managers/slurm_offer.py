@@ -1,0 +1,231 @@
+"""What a Slurm site offers its users, and how a user may use each part of it; nothing is asked here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class User:
+    """Who asks.
+
+    Attributes
+    ----------
+    name : str
+        Name of the account on the host.
+    groups : frozenset of str
+        Names of its groups.
+    is_root : bool
+        Slurm asks root for no group.
+    """
+
+    name: str
+    groups: frozenset[str]
+    is_root: bool = False
+
+    @classmethod
+    def of_process(cls) -> User:
+        """Return the user of this process."""
+        import grp
+        import pwd
+
+        uid = os.geteuid()
+        groups = set()
+        for number in {os.getegid(), *os.getgroups()}:
+            try:
+                groups.add(grp.getgrgid(number).gr_name)
+            except KeyError:
+                continue  # a group of a file server that this host has no name for
+        try:
+            name = pwd.getpwuid(uid).pw_name
+        except KeyError:
+            name = str(uid)
+        return cls(name, frozenset(groups), uid == 0)
+
+
+@dataclass(frozen=True)
+class Partition:
+    """One partition; times in seconds, memory in bytes, None where there is no limit (or no default).
+
+    ``groups``, ``accounts`` and ``qos`` are None where everybody's are allowed.
+    """
+
+    name: str
+    state: str = "UP"
+    default: bool = False
+    hidden: bool = False
+    default_time: int | None = None
+    max_time: int | None = None
+    max_nodes: int | None = None
+    max_cpus_per_node: int | None = None
+    max_memory_per_node: int | None = None
+    max_memory_per_cpu: int | None = None
+    exclusive: bool = False
+    root_only: bool = False
+    no_root: bool = False
+    needs_reservation: bool = False
+    groups: tuple[str, ...] | None = None
+    accounts: tuple[str, ...] | None = None
+    qos: tuple[str, ...] | None = None
+    denied_accounts: tuple[str, ...] = ()
+    denied_qos: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Node:
+    """What one node gives to jobs.
+
+    Attributes
+    ----------
+    name, partitions
+        Where it belongs.
+    cores : int
+        CPUs in Slurm's sense (hardware threads, where it counts those) that jobs can have.
+    memory : int
+        Bytes that jobs can have: without what the site keeps for the system.
+    sockets, threads_per_core : int
+        How it is built.
+    gpus : tuple of (str, int)
+        Kind of GPU (empty where the site names none) and how many.
+    features : tuple of str
+        The site's words for it.
+    """
+
+    name: str
+    partitions: tuple[str, ...]
+    cores: int
+    memory: int
+    sockets: int = 1
+    threads_per_core: int = 1
+    gpus: tuple[tuple[str, int], ...] = ()
+    features: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Association:
+    """An account that a user may charge, perhaps in one partition only; `max_time` in seconds."""
+
+    account: str
+    partition: str | None = None
+    qos: tuple[str, ...] = ()
+    default_qos: str | None = None
+    max_time: int | None = None
+
+
+@dataclass(frozen=True)
+class Site:
+    """All that discovery knows of a site.
+
+    Attributes
+    ----------
+    partitions, nodes, associations
+        As Slurm lists them.
+    default_account : str or None
+        What Slurm charges when a job names no account.
+    qos : dict
+        Longest walltime (seconds, None without a limit) of each quality of service.
+    enforced : frozenset of str
+        Words of AccountingStorageEnforce, such as ``associations`` and ``qos``.
+    notes : tuple of str
+        Sentences on what could not be asked.
+    """
+
+    partitions: tuple[Partition, ...]
+    nodes: tuple[Node, ...]
+    associations: tuple[Association, ...] = ()
+    default_account: str | None = None
+    qos: dict[str, int | None] = field(default_factory=dict)
+    enforced: frozenset[str] = frozenset()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Access:
+    """How a user may use a partition, or why not.
+
+    Attributes
+    ----------
+    refused : str or None
+        Why not, as a phrase.
+    account, qos : str or None
+        What a job has to name since the user's default is not taken there.
+    accounts : tuple of str
+        All accounts of the user that are taken there.
+    max_time : int or None
+        Longest walltime in seconds that partition, account and quality of service leave; None without a limit.
+    """
+
+    refused: str | None = None
+    account: str | None = None
+    qos: str | None = None
+    accounts: tuple[str, ...] = ()
+    max_time: int | None = None
+
+
+def access(site: Site, partition: Partition, user: User) -> Access:
+    """Return how a user may use a partition; rules of ``man slurm.conf``, *PARTITION CONFIGURATION*.
+
+    Groups are not asked of root; accounts and qualities of service count only where the site enforces them.
+    """
+    refused = _closed_to(partition, user)
+    if refused is not None:
+        return Access(refused)
+    mine = [one for one in site.associations if one.partition in (None, partition.name)]
+    accounts = list(dict.fromkeys(one.account for one in mine))
+    account: str | None = None
+    if "associations" in site.enforced:
+        taken = _taken(accounts, partition.accounts, partition.denied_accounts)
+        if not taken:
+            whose = f"of your accounts ({', '.join(accounts)}) it takes none" if accounts else "you have no account"
+            return Access(f"{whose}{_only('it takes', partition.accounts)}")
+        accounts = taken
+        if site.default_account not in taken:
+            account = taken[0]
+    chosen = [one for one in mine if one.account == (account or site.default_account)] or mine[:1]
+    qos: str | None = None
+    default = next((one.default_qos for one in chosen if one.default_qos), None)
+    if "qos" in site.enforced and chosen and not user.is_root:
+        known = list(dict.fromkeys(name for one in chosen for name in one.qos))
+        taken = _taken(known, partition.qos, partition.denied_qos)
+        if not taken:
+            return Access(f"it takes none of your qualities of service ({', '.join(known)})")
+        if default is None:
+            default = taken[0] if len(taken) == 1 else None
+        if default not in taken and (default is not None or "normal" not in taken):
+            qos = taken[0]
+    limits = [partition.max_time, *(one.max_time for one in chosen)]
+    used = qos or default
+    if used is not None:
+        limits.append(site.qos.get(used))
+    return Access(None, account, qos, tuple(accounts), min((one for one in limits if one is not None), default=None))
+
+
+def _closed_to(partition: Partition, user: User) -> str | None:
+    if partition.state != "UP":
+        return f"its state is {partition.state}"
+    if partition.hidden:
+        return "the site hides it"
+    if partition.root_only and not user.is_root:
+        return "only root may use it"
+    if partition.no_root and user.is_root:
+        return "root may not use it"
+    if partition.needs_reservation:
+        return "it takes jobs of reservations only"
+    if partition.groups is not None and not user.is_root and not user.groups & set(partition.groups):
+        return f"you are in none of its groups ({', '.join(partition.groups)})"
+    return None
+
+
+def _taken(mine: Sequence[str], allowed: Collection[str] | None, denied: Collection[str]) -> list[str]:
+    """Return what is allowed; a list of what is allowed makes Slurm forget what is denied."""
+    if allowed is not None:
+        known = {name.lower() for name in allowed}
+        return [name for name in mine if name.lower() in known]
+    known = {name.lower() for name in denied}
+    return [name for name in mine if name.lower() not in known]
+
+
+def _only(words: str, names: Collection[str] | None) -> str:
+    return f"; {words} {', '.join(names)}" if names else ""

@@ -63,8 +63,8 @@ def new(store: ProfileStore, name: str, system: str) -> Path:
             f"There is a profile {name} already: {short_path(file)}.", hint="Change that file, or remove it."
         )
     text = template(name, system)
-    _refuse_wrong(store, name, file, text)
-    _write(file, text, replace=False)
+    refuse_wrong(store, name, file, text)
+    write(file, text, replace=False)
     return file
 
 
@@ -103,9 +103,9 @@ def save(store: ProfileStore, name: str, profile: Profile, environ: Mapping[str,
     defaults = dict(_leaves(kind, kind().to_json()))
     if not os.path.lexists(file):
         changes = {path: _literal(kind, path, value) for path, value in wanted.items() if value != defaults.get(path)}
-        text = _changed(f"system: {profile.system}\n", kind, changes)
-        _refuse_wrong(store, name, file, text)
-        _write(file, text, replace=False)
+        text = changed_text(f"system: {profile.system}\n", kind, changes)
+        refuse_wrong(store, name, file, text)
+        write(file, text, replace=False)
         return file
     existing = store.resolve(name)
     if existing.system != profile.system:
@@ -122,11 +122,11 @@ def save(store: ProfileStore, name: str, profile: Profile, environ: Mapping[str,
             absent = path not in wanted or wanted[path] == defaults.get(path)
             said = value_at(document.data, path) is not None
             gone = absent and said and existing.extends is None
-            changes[path] = _GONE if gone else _literal(kind, path, wanted.get(path))
-    text = _changed(written, kind, changes)
-    _refuse_wrong(store, name, file, text)
+            changes[path] = GONE if gone else _literal(kind, path, wanted.get(path))
+    text = changed_text(written, kind, changes)
+    refuse_wrong(store, name, file, text)
     if text != written:
-        _write(file, text, replace=True)
+        write(file, text, replace=True)
     return file
 
 
@@ -152,10 +152,10 @@ def update(store: ProfileStore, name: str, changes: Mapping[str, Any]) -> Path:
     file = _existing(store, name)
     kind = type(store.resolve(name))
     written = _read(file)
-    text = _changed(written, kind, {field_path(kind, path): _GONE if v is None else v for path, v in changes.items()})
-    _refuse_wrong(store, name, file, text)
+    text = changed_text(written, kind, {field_path(kind, path): GONE if v is None else v for path, v in changes.items()})
+    refuse_wrong(store, name, file, text)
     if text != written:
-        _write(file, text, replace=True)
+        write(file, text, replace=True)
     return file
 
 
@@ -181,7 +181,8 @@ class _Gone:
     """Stands for a field that is taken out of a file."""
 
 
-_GONE = _Gone()
+#: Stands for a field that is taken out of a file.
+GONE = _Gone()
 
 
 def _own_file(store: ProfileStore, name: str) -> Path:
@@ -231,7 +232,7 @@ def _leaves(
             yield path, value
 
 
-def _changed(text: str, kind: type[Profile], changes: Mapping[tuple[Any, ...], Any]) -> str:
+def changed_text(text: str, kind: type[Profile], changes: Mapping[tuple[Any, ...], Any]) -> str:
     """Return the text of a file with other values; everything else stays as it is written."""
     from ruamel.yaml import YAML
 
@@ -305,7 +306,8 @@ def _human(kind: type[Profile], path: tuple[Any, ...], value: Any) -> Any:
     return value
 
 
-def _refuse_wrong(store: ProfileStore, name: str, file: Path, text: str) -> None:
+def refuse_wrong(store: ProfileStore, name: str, file: Path, text: str) -> None:
+    """Raise ProfileError, with every problem, for a text that would be no right profile."""
     problems = store.check(file, read_text(text, file))
     if problems:
         raise error_of(name, problems)
@@ -320,7 +322,7 @@ def _read(file: Path) -> str:
         ) from error
 
 
-def _write(file: Path, text: str, *, replace: bool) -> None:
+def write(file: Path, text: str, *, replace: bool) -> None:
     """Write a file so that it is there whole or not at all, also after a crash of the machine."""
     # A profile may be a link into a repository of settings: what it leads to is replaced, not the link.
     target = Path(os.path.realpath(file))
@@ -367,7 +369,7 @@ def describe(profile: Profile, *, all_fields: bool = True) -> str:
     data: dict[str, Any] = {}
     for name, value in profile.to_json().items():
         shown_value = _tree(kind, (name,), value, default.get(name), all_fields)
-        if name != "name" and (shown_value is not _GONE):
+        if name != "name" and (shown_value is not GONE):
             data[name] = shown_value
     yaml = YAML(typ="rt", pure=True)
     yaml.width = 4096
@@ -380,8 +382,8 @@ def _tree(kind: type[Profile], path: tuple[str, ...], value: Any, default: Any, 
     if isinstance(value, dict):
         inside = default if isinstance(default, dict) else {}
         parts = {name: _tree(kind, (*path, name), part, inside.get(name), all_fields) for name, part in value.items()}
-        kept = {name: part for name, part in parts.items() if part is not _GONE}
-        return kept if kept or (all_fields and not value) else _GONE
+        kept = {name: part for name, part in parts.items() if part is not GONE}
+        return kept if kept or (all_fields and not value) else GONE
     if value is None or value == [] or (value == default and not all_fields and path != ("system",)):
-        return _GONE
+        return GONE
     return _human(kind, path, value)

@@ -152,7 +152,9 @@ def update(store: ProfileStore, name: str, changes: Mapping[str, Any]) -> Path:
     file = _existing(store, name)
     kind = type(store.resolve(name))
     written = _read(file)
-    text = changed_text(written, kind, {field_path(kind, path): GONE if v is None else v for path, v in changes.items()})
+    text = changed_text(
+        written, kind, {field_path(kind, path): GONE if v is None else v for path, v in changes.items()}
+    )
     refuse_wrong(store, name, file, text)
     if text != written:
         write(file, text, replace=True)

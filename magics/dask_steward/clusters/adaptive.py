@@ -12,33 +12,55 @@ from typing import Any
 
 from dask_steward.clusters.agent import Agent
 from dask_steward.clusters.base import Workforce
+from dask_steward.clusters.policy import Policy, needed
 from dask_steward.errors import UsageError
 from dask_steward.units import parse_duration
 
 logger = logging.getLogger(__name__)
 
+#: Seconds after which a scale-down that could not give back all jobs (their data did not move) is tried again.
+TRY_AGAIN = 60.0
+
 
 @dataclass(frozen=True)
 class Limits:
-    """What an adaptive cluster keeps to.
+    """What an adaptive group of jobs keeps to.
 
     Attributes
     ----------
-    minimum, maximum : int
-        Units (jobs; worker processes of a local cluster).
+    minimum : int
+        Fewest units (jobs; worker processes of a local cluster), also when nothing is to do.
+    maximum : int or None
+        Most units; None for no limit.
     target_duration : float
-        Seconds in which the known work should be done.
+        Seconds in which the work that can run now should be done: with more seconds fewer jobs are asked for.
+    hold : float
+        Seconds of one rule for all that is given back: a unit goes only when the work has called for fewer during all
+        of them. So a pause that is shorter changes nothing, neither in the queue nor of what runs, and results that
+        are still referenced stay where they are. After that they are moved, where the other units have memory for
+        them, and stay otherwise.
+    queue_patience : float or None
+        Seconds for which a job that is not needed any more keeps its place in the queue, instead of `hold`: more,
+        since a place in the queue costs nothing and is slow to get again; or fewer. It counts while the jobs that
+        run are needed; when jobs that run are given back, those that wait go with them. None: as long as `hold`.
     interval : float
         Seconds between two looks.
-    wait_count : int
-        Looks in a row that must call for fewer units before any is given back.
+    group : str
+        The group of jobs that is scaled.
     """
 
     minimum: int
-    maximum: int
+    maximum: int | None
     target_duration: float = 5.0
+    hold: float = 300.0
+    queue_patience: float | None = None
     interval: float = 1.0
-    wait_count: int = 3
+    group: str = "main"
+
+    @property
+    def patience(self) -> float:
+        """Seconds for which a job that is not needed keeps its place in the queue."""
+        return self.hold if self.queue_patience is None else self.queue_patience
 
     def to_json(self) -> dict[str, Any]:
         """Return the limits as JSON."""
@@ -48,49 +70,64 @@ class Limits:
 def limits_of(given: Mapping[str, Any]) -> Limits:
     """Return checked limits.
 
+    Parameters
+    ----------
+    given : mapping
+        Fields of `Limits`; durations in seconds or as texts such as ``"5 min"``. ``wait_count``, which Dask's own
+        adaptive clusters take, is `hold` counted in looks: it stands for ``wait_count * interval`` seconds where no
+        `hold` is given.
+
     Raises
     ------
     UsageError
-        If a limit is missing, negative, or the minimum is above the maximum.
+        If a limit is unknown or of another kind, negative, or the minimum is above the maximum.
     """
     known = {key: value for key, value in given.items() if value is not None}
+    if not {"minimum", "maximum"} & set(known):
+        raise UsageError("adapt needs a minimum, a maximum or both.", field="adapt.minimum")
+    known.setdefault("minimum", 0)
     for key in ("minimum", "maximum"):
-        value = known.get(key)
+        value = known.get(key, 0)
         if isinstance(value, bool) or not isinstance(value, int) or value < 0:
             raise UsageError(f"adapt.{key} must be a whole number of 0 or more; got {value!r}.", field=f"adapt.{key}")
-    unknown = set(known) - set(Limits.__dataclass_fields__)
+    unknown = set(known) - set(Limits.__dataclass_fields__) - {"wait_count"}
     if unknown:
         raise UsageError(f"adapt has no {', '.join(sorted(unknown))}.", field="adapt")
-    for key in ("target_duration", "interval"):
+    for key in ("target_duration", "interval", "hold", "queue_patience"):
         if key in known:
-            known[key] = _seconds(key, known[key])
-    count = known.get("wait_count", 1)
-    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
-        raise UsageError(
-            f"adapt.wait_count must be a whole number of 1 or more; got {count!r}.", field="adapt.wait_count"
-        )
-    limits = Limits(**known)
-    if limits.minimum > limits.maximum:
+            known[key] = _seconds(key, known[key], least=key not in ("hold", "queue_patience"))
+    count = known.pop("wait_count", None)
+    if count is not None:
+        if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+            raise UsageError(
+                f"adapt.wait_count must be a whole number of 1 or more; got {count!r}.", field="adapt.wait_count"
+            )
+        known.setdefault("hold", count * known.get("interval", Limits.interval))
+    limits = Limits(**{"maximum": None, **known})
+    if limits.maximum is not None and limits.minimum > limits.maximum:
         raise UsageError(
             f"adapt.minimum {limits.minimum} is above adapt.maximum {limits.maximum}.", field="adapt.minimum"
         )
     return limits
 
 
-def _seconds(key: str, value: Any) -> float:
+def _seconds(key: str, value: Any, *, least: bool) -> float:
     try:
         found = float(parse_duration(value))
     except (TypeError, ValueError) as error:
         raise UsageError(
             f"adapt.{key} must be a duration such as '5 s'; got {value!r}.", field=f"adapt.{key}"
         ) from error
-    if not 0.0 < found < math.inf:
-        raise UsageError(f"adapt.{key} must be longer than nothing; got {value!r}.", field=f"adapt.{key}")
+    if not 0.0 <= found < math.inf or (least and not found):
+        words = "longer than nothing" if least else "0 or more and not endless"
+        raise UsageError(f"adapt.{key} must be {words}; got {value!r}.", field=f"adapt.{key}")
     return found
 
 
 class Adaptive:
-    """Scale a workforce between its limits, up at once, down only after several looks in a row.
+    """Scale one group of a workforce between its limits: up at once, down when `Policy` says so.
+
+    It begins from the size that is wanted now; a size outside the limits is changed at once.
 
     Parameters
     ----------
@@ -111,7 +148,9 @@ class Adaptive:
         self._agent = agent
         self._workforce = workforce
         self._failed = failed
-        self._lower: list[int] = []
+        self._policy = Policy(limits, workforce.size(limits.group), time.monotonic())
+        self._down: asyncio.Task[None] | None = None
+        self._down_again = -math.inf
         self._task = asyncio.create_task(self._run())
         self._task.add_done_callback(self._ended)
 
@@ -125,10 +164,6 @@ class Adaptive:
             logger.error("adaptive scaling ended", exc_info=error)
             self._failed(error)
 
-    async def _scale(self, units: int) -> None:
-        # Shielded: a change that has begun (data move off workers) is not left half done when adapting ends.
-        await asyncio.shield(self._workforce.scale(units))
-
     async def _run(self) -> None:
         while True:
             try:
@@ -138,23 +173,31 @@ class Adaptive:
             await asyncio.sleep(self.limits.interval)
 
     async def _look(self) -> None:
-        target = self.target()
-        wanted = self._workforce.wanted
-        if target >= wanted:
-            self._lower.clear()
-            if target > wanted:
-                await self._scale(target)
-            return
-        self._lower.append(target)
-        if len(self._lower) >= self.limits.wait_count:
-            started = time.monotonic()
-            # The largest of the last looks: none of them would have given back more.
-            await self._scale(max(self._lower[-self.limits.wait_count :]))
-            self._lower.clear()
-            logger.debug("scaled down in %.1f s", time.monotonic() - started)
+        demand = await self._agent.demand(self.limits.target_duration)
+        workforce, group = self._workforce, self.limits.group
+        supply = workforce.supply(group)
+        need = needed(demand, group, workforce.shapes(), supply)
+        wanted, now = workforce.size(group), time.monotonic()
+        target = self._policy.size(now, need, wanted, supply)
+        if target > wanted:
+            logger.info("adaptive: %s from %d to %d, %d tasks are open", group, wanted, target, demand.open)
+            # Shielded: a change that has begun is not left half done when adapting ends.
+            await asyncio.shield(self._scale(target))
+        elif target < wanted and (self._down is None or self._down.done()) and now >= self._down_again:
+            logger.info("adaptive: %s from %d to %d, unneeded for %g s", group, wanted, target, self.limits.hold)
+            # Data may move for minutes: looks go on meanwhile, and more work is answered at once.
+            self._down = asyncio.create_task(self._scale_down(target))
 
-    def target(self) -> int:
-        """Return the number of units that the known work calls for, within the limits."""
-        workers = self._workforce.site.scheduler.adaptive_target(target_duration=self.limits.target_duration)
-        units = math.ceil(workers / self._workforce.unit["workers"])
-        return max(self.limits.minimum, min(self.limits.maximum, units))
+    async def _scale(self, target: int) -> None:
+        await self._workforce.scale(target, **({} if self.limits.group == "main" else {"group": self.limits.group}))
+
+    async def _scale_down(self, target: int) -> None:
+        try:
+            await self._scale(target)
+        except UsageError as error:
+            self._failed(error)
+        except Exception as error:  # as a look that fails
+            logger.exception("adaptive: the scale-down failed")
+            self._failed(error)
+        if self._workforce.size(self.limits.group) > target:
+            self._down_again = time.monotonic() + max(TRY_AGAIN, self.limits.hold)

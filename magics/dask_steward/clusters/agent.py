@@ -16,7 +16,9 @@ from typing import Any
 
 from distributed import Scheduler
 from distributed.core import Status
+from distributed.protocol import pickle
 
+from dask_steward.clusters.demand import Demand, demand_of
 from dask_steward.clusters.summary import SummaryPlugin
 
 logger = logging.getLogger(__name__)
@@ -27,6 +29,8 @@ HEARTBEAT_LIMIT = 10.0
 HEARTBEAT_MARGIN = 0.25
 #: Seconds between two looks at workers that are being emptied.
 DRAIN_INTERVAL = 0.1
+#: Seconds after which data that nobody could take are offered again.
+MOVE_AGAIN = 0.5
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,8 @@ class WorkerView:
         Memory that it may use in bytes; 0 without a limit.
     long_running : int
         Running tasks that have given their thread back (``secede``, ``worker_client``).
+    longest : float
+        Seconds that the longest kind of its tasks is known to take; 0 while none is known.
     """
 
     address: str
@@ -65,6 +71,7 @@ class WorkerView:
     keys: int = 0
     limit: int = 0
     long_running: int = 0
+    longest: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
         """Return the view as JSON."""
@@ -72,6 +79,32 @@ class WorkerView:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> WorkerView:
+        """Read what `to_json` gave."""
+        return cls(**data)
+
+
+@dataclass(frozen=True)
+class Drained:
+    """What became of one job's workers.
+
+    Attributes
+    ----------
+    kept : str or None
+        Why they are kept; None when they are empty and gone.
+    cut : dict
+        Tasks that still ran when the time for them was over, by key: seconds that they had taken. They start again
+        elsewhere.
+    """
+
+    kept: str | None = None
+    cut: dict[str, float] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Drained:
         """Read what `to_json` gave."""
         return cls(**data)
 
@@ -96,28 +129,37 @@ class Agent(abc.ABC):
         """Return all workers by address."""
 
     @abc.abstractmethod
+    async def demand(self, target_duration: float) -> Demand:
+        """Return what the open work calls for, if it should be done within so many seconds."""
+
+    @abc.abstractmethod
     async def drain(
-        self, addresses: Collection[str], *, finish: float, move: float, lose: bool = False
-    ) -> dict[str, str | None]:
-        """Empty workers: no new task, running ones may finish, then what only they hold is moved to others.
+        self, jobs: Mapping[str, Collection[str]], *, finish: float, move: float, lose: bool = False
+    ) -> dict[str, Drained]:
+        """Empty the workers of jobs: no new task, running ones may finish, then what only they hold is moved to others.
 
         Parameters
         ----------
-        addresses : collection of str
-            All workers of the jobs that are to go, together: data of one must not move to its sibling.
+        jobs : mapping
+            Addresses of all workers of each job, by its key. All jobs that are to go together: what one holds must
+            not move to another of them, nor to a sibling in its own job.
         finish : float
             Seconds for which running tasks may go on; tasks that have not begun go to others at once.
         move : float
             Seconds for which data may move.
         lose : bool
-            Remove them also where data cannot be moved: they end in any case.
+            Remove them also where data cannot be moved: their jobs end in any case.
 
         Returns
         -------
         dict
-            By address: None for a worker that is empty, removed from the scheduler and told to close; otherwise why
-            it is kept, in which case it takes tasks again.
+            By key. The workers of a job that was emptied are removed from the scheduler and told to close; those of
+            one that is kept take tasks again, all of them.
         """
+
+    @abc.abstractmethod
+    async def give_up(self, tasks: Mapping[str, str]) -> None:
+        """Let tasks fail, each with its sentence: whoever waits for them gets that as an error."""
 
     @abc.abstractmethod
     async def close_workers(self) -> None:
@@ -171,33 +213,68 @@ class LocalAgent(Agent):
     async def workers(self) -> dict[str, WorkerView]:
         return {address: _view(state) for address, state in self.scheduler.workers.items()}
 
+    async def demand(self, target_duration: float) -> Demand:
+        return demand_of(self.scheduler, target_duration)
+
     async def drain(
-        self, addresses: Collection[str], *, finish: float, move: float, lose: bool = False
-    ) -> dict[str, str | None]:
+        self, jobs: Mapping[str, Collection[str]], *, finish: float, move: float, lose: bool = False
+    ) -> dict[str, Drained]:
         scheduler = self.scheduler
         told = time.time()
         stimulus = f"dask-steward-drain-{told}"
-        mine = [address for address in addresses if address in scheduler.workers]
-        kept: dict[str, str | None] = dict.fromkeys(addresses)
+        mine = [address for addresses in jobs.values() for address in addresses if address in scheduler.workers]
         for address in mine:
             self._set_status(address, Status.closing_gracefully, stimulus)
         try:
             await self._finish(mine, told, finish, stimulus)
-            moved = await self._move(mine, move, stimulus)
+            cut = {address: self._running(address, told) for address in mine}
+            emptied = await self._move(mine, move, stimulus)
         except BaseException:
             for address in mine:
                 self._set_status(address, Status.running, stimulus)
             raise
-        for address in mine:
-            if address not in scheduler.workers or address in moved:
+        found = {}
+        for key, addresses in jobs.items():
+            still = [address for address in addresses if address in scheduler.workers]
+            full = [address for address in still if address not in emptied]
+            if full and not lose:
+                for address in still:
+                    self._set_status(address, Status.running, stimulus)
+                held = sum(len(scheduler.workers[address].has_what) for address in full)
+                found[key] = Drained(f"{held} results on it could not be moved to other workers within {move:.0f} s")
                 continue
-            if lose:
+            tasks = {task: seconds for address in still for task, seconds in cut[address].items()}
+            for address in still:
                 await scheduler.remove_worker(address, expected=True, close=True, stimulus_id=stimulus)
+            found[key] = Drained(cut=tasks)
+        return found
+
+    def _running(self, address: str, told: float) -> dict[str, float]:
+        """Return how long (seconds) each task that runs on a worker has taken."""
+        state = self.scheduler.workers.get(address)
+        if state is None:
+            return {}
+        late = max(0.0, time.time() - state.last_seen)
+        return {str(task.key): seconds + late for task, seconds in state.executing.items() if task in state.processing}
+
+    async def give_up(self, tasks: Mapping[str, str]) -> None:
+        scheduler = self.scheduler
+        by_name = {str(task.key): task for worker in scheduler.workers.values() for task in worker.processing}
+        for name, sentence in tasks.items():
+            task = by_name.get(name)
+            if task is None or task.processing_on is None:
                 continue
-            self._set_status(address, Status.running, stimulus)
-            held = len(scheduler.workers[address].has_what)
-            kept[address] = f"{held} results on it could not be moved to other workers within {move:.0f} s"
-        return kept
+            error = pickle.dumps(RuntimeError(sentence))
+            stimulus = f"dask-steward-give-up-{time.time()}"
+            done = scheduler.transition(
+                task.key,
+                "erred",
+                stimulus_id=stimulus,
+                exception=error,
+                cause=task.key,
+                worker=task.processing_on.address,
+            )
+            scheduler.transitions(done, stimulus)
 
     def _set_status(self, address: str, status: Status, stimulus: str) -> None:
         """Tell scheduler and worker together: told alone, the scheduler would be overruled by the worker's own word."""
@@ -232,18 +309,31 @@ class LocalAgent(Agent):
             await asyncio.sleep(DRAIN_INTERVAL)
 
     async def _move(self, addresses: Collection[str], limit: float, stimulus: str) -> set[str]:
-        """Move what only these workers hold; return those that are empty and were removed."""
-        scheduler = self.scheduler
-        try:
-            done = await asyncio.wait_for(
-                scheduler.retire_workers(workers=list(addresses), close_workers=True, stimulus_id=stimulus), limit
-            )
-        except asyncio.TimeoutError:
-            manager: Any = scheduler.extensions.get("amm")
-            if manager is not None:  # else a temporary one did it, and is gone
-                manager.policies -= {one for one in manager.policies if getattr(one, "address", None) in addresses}
-            return set()
-        return set(done)
+        """Move what only these workers hold; return those that hold nothing of their own any more."""
+        deadline = time.monotonic() + limit
+        left = {address for address in addresses if address in self.scheduler.workers}
+        while left and time.monotonic() < deadline:
+            try:
+                done = await asyncio.wait_for(
+                    self.scheduler.retire_workers(
+                        workers=list(left), close_workers=False, remove=False, stimulus_id=stimulus
+                    ),
+                    deadline - time.monotonic(),
+                )
+            except asyncio.TimeoutError:
+                self._stop_moving(left)
+                break
+            left -= set(done)
+            left &= set(self.scheduler.workers)
+            # Nobody could take the rest; a worker that can may connect in time.
+            if left:
+                await asyncio.sleep(min(MOVE_AGAIN, max(0.0, deadline - time.monotonic())))
+        return set(addresses) - left
+
+    def _stop_moving(self, addresses: Collection[str]) -> None:
+        manager: Any = self.scheduler.extensions.get("amm")
+        if manager is not None:  # else a temporary one did it, and is gone
+            manager.policies -= {one for one in manager.policies if getattr(one, "address", None) in addresses}
 
     async def close_workers(self) -> None:
         for address in list(self.scheduler.workers):
@@ -295,4 +385,5 @@ def _view(state: Any) -> WorkerView:
         keys=len(state.has_what),
         limit=state.memory_limit or 0,
         long_running=len(state.long_running),
+        longest=max((task.prefix.duration_average for task in state.processing), default=0.0),
     )

@@ -55,6 +55,62 @@ class HoldingView:
         return dict(vars(self))
 
 
+@dataclass(frozen=True)
+class Shape:
+    """What one unit of a group brings.
+
+    Attributes
+    ----------
+    workers : int
+        Worker processes.
+    threads : int
+        Threads of all of them.
+    memory : float
+        Bytes of all of them; 0 without a limit.
+    resources : mapping
+        Dask's abstract resources of each worker.
+    """
+
+    workers: int = 1
+    threads: int = 1
+    memory: float = 0.0
+    resources: Mapping[str, float] = field(default_factory=dict)
+
+    def slots(self, needed: Mapping[str, float]) -> int:
+        """Return how many tasks that need these resources one unit runs at once."""
+        each = max(1, self.threads // max(1, self.workers))
+        for name, amount in needed.items():
+            if amount > 0:
+                each = min(each, int(self.resources.get(name, 0) / amount))
+        return each * max(1, self.workers)
+
+
+@dataclass(frozen=True)
+class UnitView:
+    """One unit (a job, a worker process) as adaptive scaling sees it.
+
+    Attributes
+    ----------
+    key, step : str
+        Our name of it, and where it stands.
+    since : float
+        Since when it stands there (seconds since the epoch).
+    workers : tuple of str
+        Addresses of its workers that are connected.
+    leaving : bool
+        It is being given back.
+    started : float or None
+        When it began to run (seconds since the epoch).
+    """
+
+    key: str
+    step: str
+    since: float
+    workers: tuple[str, ...] = ()
+    leaving: bool = False
+    started: float | None = None
+
+
 @dataclass
 class Site:
     """Where a workforce works: the cluster that it belongs to.
@@ -152,6 +208,20 @@ class Workforce(abc.ABC):
     @abc.abstractmethod
     def core_seconds(self) -> float:
         """Return core-seconds held so far."""
+
+    def size(self, group: str = "main") -> int:
+        """Return the number of units of a group that are wanted."""
+        return self.wanted
+
+    def shapes(self) -> dict[str, Shape]:
+        """Return what one unit brings, for each group by name."""
+        unit = self.unit
+        resources = self.site.options.get("resources") or {}
+        return {"main": Shape(int(unit["workers"]), int(unit["cores"]), unit["memory"], resources)}
+
+    def supply(self, group: str = "main") -> list[UnitView]:
+        """Return the units of a group: those that run and those that are on their way."""
+        return []
 
     @abc.abstractmethod
     async def scale(self, units: int) -> None:

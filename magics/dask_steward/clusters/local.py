@@ -18,7 +18,7 @@ from distributed.core import Status
 from distributed.deploy.utils import nprocesses_nthreads
 from distributed.system import MEMORY_LIMIT
 
-from dask_steward.clusters.base import Counts, HoldingView, Site, Workforce, first_cause
+from dask_steward.clusters.base import Counts, HoldingView, Site, UnitView, Workforce, first_cause
 from dask_steward.errors import StartFailed
 from dask_steward.ledger import holdings
 from dask_steward.ledger.identity import ProcessIdentity
@@ -107,6 +107,18 @@ class LocalWorkforce(Workforce):
             HoldingView("process", one.id, one.step, since=one.since)
             for one in self.site.log.known.values()
             if one.open
+        ]
+
+    def supply(self, group: str = "main") -> list[UnitView]:
+        return [
+            UnitView(
+                one.name,
+                "connected" if self._connected(one) else "running",
+                one.since,
+                (one.nanny.worker_address,) if one.nanny is not None and self._connected(one) else (),
+                started=one.since,
+            )
+            for one in self._workers.values()
         ]
 
     def reason(self) -> str | None:

@@ -94,12 +94,7 @@ def start_keeper(folder: str, id: str, python: str | None, system: str) -> subpr
     StartFailed
         If the interpreter cannot be run.
     """
-    interpreter = python or sys.executable
-    found = shutil.which(os.path.expanduser(interpreter))
-    if found is None:
-        raise StartFailed(
-            f"python: {interpreter!r} is not an interpreter that can be run here.", field="python", value=interpreter
-        )
+    found = find_interpreter(python)
     # setproctitle, which Dask uses where it is installed, would otherwise overwrite the mark in the environment.
     environment = {**os.environ, "DASK_STEWARD_CLUSTER": id, "PYTHONUNBUFFERED": "1", "SPT_NOENV": "1"}
     # Another interpreter's modules must not be found through ours.
@@ -108,7 +103,7 @@ def start_keeper(folder: str, id: str, python: str | None, system: str) -> subpr
     if system == "local":
         environment = {**_WORKER_ENVIRONMENT, **environment}
     try:
-        root = _importable_root(folder)
+        root = importable_root(folder)
         log = os.open(os.path.join(folder, entries.LOG), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     except OSError as error:
         raise unwritable(paths.clusters_dir(), error) from error
@@ -130,7 +125,24 @@ def start_keeper(folder: str, id: str, python: str | None, system: str) -> subpr
         os.close(log)
 
 
-def _importable_root(folder: str) -> str:
+def find_interpreter(python: str | None) -> str:
+    """Return the path of the interpreter that a profile names; None stands for our own.
+
+    Raises
+    ------
+    StartFailed
+        If it cannot be run here.
+    """
+    interpreter = python or sys.executable
+    found = shutil.which(os.path.expanduser(interpreter))
+    if found is None:
+        raise StartFailed(
+            f"python: {interpreter!r} is not an interpreter that can be run here.", field="python", value=interpreter
+        )
+    return found
+
+
+def importable_root(folder: str) -> str:
     """Return a folder that holds our package and nothing else: a link to it in the entry."""
     package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     root = os.path.join(folder, "python")

@@ -161,8 +161,8 @@ def test_ids_are_ids_and_differ() -> None:
 def test_the_keepers_path_holds_our_package_and_nothing_else(state_dir: Path) -> None:
     folder = launch.write_request({"id": "aaaaaaaaaa"})
 
-    root = launch._importable_root(folder)
+    root = launch.importable_root(folder)
 
     assert os.listdir(root) == ["dask_steward"]
     assert os.path.exists(os.path.join(root, "dask_steward", "errors.py"))
-    assert launch._importable_root(folder) == root
+    assert launch.importable_root(folder) == root

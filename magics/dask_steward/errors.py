@@ -137,15 +137,26 @@ class WrongState(StewardError):
 class SubmitRefused(StewardError):
     """The resource manager refused a job; the message holds its own words.
 
-    ``retryable`` tells whether the same submit may succeed later (controller down, submit limit reached).
+    Attributes
+    ----------
+    retryable : bool
+        The same submit may succeed later (controller down, submit limit reached).
+    too_many : bool
+        A limit on the number of jobs refused it: fewer at once may pass.
+    arrays : bool
+        Job arrays are refused as such, or of this length: single jobs may pass.
     """
 
     code = "submit-refused"
     http_status = 422
 
-    def __init__(self, message: str, *, retryable: bool = False, **details: Any) -> None:
+    def __init__(
+        self, message: str, *, retryable: bool = False, too_many: bool = False, arrays: bool = False, **details: Any
+    ) -> None:
         super().__init__(message, **details)
         self.retryable = retryable
+        self.too_many = too_many
+        self.arrays = arrays
 
 
 class SubmitUncertain(SubmitRefused):

@@ -22,7 +22,7 @@ SCRIPT = "#!/bin/bash\n#SBATCH -o /dev/null\n#SBATCH --hold\nsleep 600\n"
 
 
 def submit(tag: str, timeout: float = 30.0) -> str:
-    return Slurm().submit(SCRIPT, job_name=tag, comment=f"{tag}:j1", cwd="/tmp", timeout=timeout)
+    return Slurm().submit(SCRIPT, job_name=tag, comment=f"{tag}:j1", cwd="/tmp", timeout=timeout)[0]
 
 
 def landed(slurm: PrivateSlurm, tag: str, n: int = 1, timeout: float = 20.0) -> list[str]:
@@ -57,6 +57,15 @@ def test_a_submit_without_an_answer_in_time_is_uncertain(slurm: PrivateSlurm, ta
         submit(tag, timeout=3)
     assert uncertain.value.retryable
     assert len(landed(slurm, tag)) == 1  # and indeed it had landed
+
+
+def test_half_a_line_is_no_id(slurm: PrivateSlurm, tag: str, faults: Faults) -> None:
+    """The first digits of an id are the id of another job, which would then be cancelled as ours."""
+    faults.script("sbatch", f'id=$({faults.real("sbatch")} "$@"); printf "${{id%?}}"')
+    slurm.submit_foreign(10)
+    with pytest.raises(SubmitUncertain, match="without a job id"):
+        submit(tag)
+    assert len(landed(slurm, tag)) == 1
 
 
 def test_a_submit_that_says_nothing_is_uncertain(slurm: PrivateSlurm, tag: str, faults: Faults) -> None:

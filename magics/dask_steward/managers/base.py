@@ -58,10 +58,20 @@ class JobStatus:
         Who owns the job.
     submitted, started, expected_start, ended : float, optional
         Seconds since the epoch. Only a queued job has an expected start, only one that is over an end.
+    ends : float, optional
+        When the manager will end a running job at the latest; None where there is no limit.
+    limit : float, optional
+        Its walltime in seconds; None where there is no limit.
     cores : int, optional
         Cores that it asked for or holds.
     exit_code : str, optional
         ``3`` for an exit status, ``signal 9`` for a signal; only for a job that is over.
+    restarts : int
+        How often the manager has started it anew; its id stays the same.
+    partition, account, qos : str, optional
+        Where it waits or runs and on whose account, in the manager's words; a queued job may name several partitions.
+    priority : int, optional
+        Its place among queued jobs, in the manager's measure: more is earlier.
     """
 
     id: str
@@ -78,6 +88,13 @@ class JobStatus:
     ended: float | None = None
     cores: int | None = None
     exit_code: str | None = None
+    ends: float | None = None
+    limit: float | None = None
+    restarts: int = 0
+    partition: str | None = None
+    account: str | None = None
+    qos: str | None = None
+    priority: int | None = None
 
 
 @dataclass(frozen=True)
@@ -91,6 +108,33 @@ class Unknown:
     """
 
     reason: str
+
+
+@dataclass(frozen=True)
+class TestAnswer:
+    """What the manager would do with a job that is shown to it but not submitted.
+
+    Attributes
+    ----------
+    start : float, optional
+        When it would start, as seconds since the epoch; None where the manager sees no time for it.
+    nodes : str, optional
+        The nodes, in the manager's own notation.
+    partition : str, optional
+        Where it would run.
+    cores : int, optional
+        Cores that it would get.
+    refusal : str, optional
+        Why it would be refused, in the manager's own words; then all else is None.
+    """
+
+    __test__ = False  # the name is the manager's command's; pytest must not take it for a test
+
+    start: float | None = None
+    nodes: str | None = None
+    partition: str | None = None
+    cores: int | None = None
+    refusal: str | None = None
 
 
 @dataclass(frozen=True)
@@ -125,17 +169,33 @@ class Manager(ABC):
 
     @abstractmethod
     def submit(
-        self, script: str, *, job_name: str, comment: str, cwd: str | None = None, timeout: float | None = None
-    ) -> str:
-        """Submit a job script and return the job's id.
+        self,
+        script: str,
+        *,
+        job_name: str,
+        comment: str,
+        count: int = 1,
+        cwd: str | None = None,
+        timeout: float | None = None,
+    ) -> tuple[str, ...]:
+        """Submit a job script, `count` times with one command, and return the jobs' ids in the order of their tasks.
 
         Raises
         ------
         SubmitRefused
-            The manager said no, in its own words; ``retryable`` tells whether later may be better.
+            The manager said no, in its own words; ``retryable`` tells whether later may be better, ``too_many``
+            whether fewer may pass, ``arrays`` whether single jobs may.
         SubmitUncertain
-            No clear answer came; the job may still appear in the queue, under `job_name`.
+            No clear answer came; the jobs may still appear in the queue, under `job_name`.
         """
+
+    def most_at_once(self) -> int:
+        """Return the largest `count` that one `submit` takes."""
+        return 1
+
+    def test_only(self, script: str, *, cwd: str | None = None, timeout: float | None = None) -> TestAnswer | Unknown:
+        """Ask when and where a job script would run, without submitting it."""
+        return Unknown(f"{self.system} does not tell when a job would start")
 
     @abstractmethod
     def jobs(self, *, timeout: float | None = None) -> tuple[JobStatus, ...] | Unknown:

@@ -57,52 +57,57 @@ class Slurm(Manager):
     def __init__(self, environment: Mapping[str, str] | None = None, timeout: float = 15.0) -> None:
         self.timeout = timeout
         self._environment = _environment(environment or {})
+        self._most_at_once: int | None = None
 
     def remembered(self) -> dict[str, str]:
         return {name: self._environment[name] for name in (*CONNECTION, *PATHS) if name in self._environment}
 
     def submit(
-        self, script: str, *, job_name: str, comment: str, cwd: str | None = None, timeout: float | None = None
-    ) -> str:
+        self,
+        script: str,
+        *,
+        job_name: str,
+        comment: str,
+        count: int = 1,
+        cwd: str | None = None,
+        timeout: float | None = None,
+    ) -> tuple[str, ...]:
+        if count < 1:
+            raise ValueError(f"not a number of jobs: {count}")
         self._check_one_cluster(script)
         if cwd is not None and not os.path.isdir(cwd):
             raise SubmitRefused(f"the folder {cwd} from which the job is to be submitted does not exist.")
-        arguments = (
+        arguments = [
             "--parsable",
             f"--job-name={job_name}",
             f"--comment={comment}",
-            # A job that Slurm starts again by itself would come back after it was seen to end; we submit another.
-            "--no-requeue",
-        )
+            # A job that Slurm starts again by itself (a node failed) is the same job; its first log must not be lost.
+            "--open-mode=append",
+        ]
+        if count > 1:
+            arguments.append(f"--array=0-{count - 1}")
         seconds = self.timeout if timeout is None else timeout
         try:
             done = self._run("sbatch", *arguments, timeout=seconds, text=script, cwd=cwd)
         except OSError as error:
             raise SubmitRefused(f"sbatch cannot be started: {_os_words(error)}.") from error
-        said = slurm_parse.words(done.err, done.out)
         # An id is an id, whatever the exit status says: the job is there and has to be given back.
         job = slurm_parse.parse_sbatch(done.out)
-        if job is not None:
-            return job
-        if done.status is None:
-            raise SubmitUncertain(
-                f"sbatch did not answer within {seconds:g} s{f' ({said})' if said else ''}; the job may still appear.",
-                retryable=True,
-            )
-        if done.status < 0:
-            raise SubmitUncertain(
-                f"sbatch was ended by signal {-done.status}; the job may still appear.", retryable=True
-            )
-        if done.status == 0:
-            raise SubmitUncertain(f"sbatch reported success without a job id{f': {said}' if said else ''}.")
-        message = f"sbatch: {said or f'exit status {done.status} without a word'}"
-        if slurm_words.may_have_landed(said):
-            raise SubmitUncertain(f"{message}; the job may still appear.", retryable=True)
-        raise SubmitRefused(message, retryable=slurm_words.is_retryable(said))
+        if job is None:
+            raise _not_submitted(done, seconds, count)
+        return (job,) if count == 1 else tuple(f"{job}_{task}" for task in range(count))
+
+    def most_at_once(self) -> int:
+        if self._most_at_once is None:
+            done = self.ask(("scontrol", "show", "config"))
+            if isinstance(done, Unknown) or done.status != 0:
+                return 1  # asked again next time
+            self._most_at_once = slurm_parse.parse_most_at_once(done.out)
+        return self._most_at_once
 
     def jobs(self, *, timeout: float | None = None) -> tuple[JobStatus, ...] | Unknown:
         mark = os.urandom(6).hex()
-        done = self._ask(
+        done = self.ask(
             # The header stays: it is the proof that an empty list is a list.
             ("squeue", "--me", "--states=all", f"--Format={slurm_parse.squeue_format(mark)}"),
             timeout,
@@ -126,7 +131,7 @@ class Slurm(Manager):
         failure: Unknown | None = None
         batch = max(BATCH, math.ceil(len(unique) / commands)) if commands else BATCH
         for first in range(0, len(unique), batch):
-            done = self._ask(("scancel", *unique[first : first + batch]), timeout)
+            done = self.ask(("scancel", *unique[first : first + batch]), timeout)
             if isinstance(done, Unknown):
                 return done  # the next batch would only wait for the same silence
             failure = _judge_scancel(done) or failure
@@ -136,14 +141,14 @@ class Slurm(Manager):
         if not _NAME.fullmatch(tag):
             # --name takes a list with commas; an empty one would mean every job.
             raise ValueError(f"not a tag: {tag!r}")
-        done = self._ask(("scancel", "--me", f"--name={tag}"), timeout)
+        done = self.ask(("scancel", "--me", f"--name={tag}"), timeout)
         return done if isinstance(done, Unknown) else _judge_scancel(done)
 
     def explain(self, status: JobStatus) -> str:
         return slurm_words.explain(status)
 
     def node_sizes(self, *, timeout: float | None = None) -> tuple[NodeSize, ...] | Unknown:
-        done = self._ask(("sinfo", "--noheader", "--exact", "--format=%P|%c|%m"), timeout)
+        done = self.ask(("sinfo", "--noheader", "--exact", "--format=%P|%c|%m"), timeout)
         if isinstance(done, Unknown):
             return done
         if done.status != 0:
@@ -163,8 +168,20 @@ class Slurm(Manager):
                 hint="Set SLURM_CLUSTERS in the environment instead.",
             )
 
-    def _ask(self, arguments: Sequence[str], timeout: float | None, **variables: str) -> command.Finished | Unknown:
-        """Run a command that asks or orders; an answer that did not come is `Unknown`."""
+    def ask(
+        self, arguments: Sequence[str], timeout: float | None = None, **variables: str
+    ) -> command.Finished | Unknown:
+        """Run a command of Slurm that asks or orders; an answer that did not come is `Unknown`.
+
+        Parameters
+        ----------
+        arguments : sequence of str
+            The command's name and its arguments.
+        timeout : float, optional
+            Seconds; None means this manager's own.
+        variables : str
+            What the command's environment holds besides.
+        """
         seconds = self.timeout if timeout is None else timeout
         try:
             done = self._run(*arguments, timeout=seconds, **variables)
@@ -203,6 +220,27 @@ def _environment(given: Mapping[str, str]) -> dict[str, str]:
         if joined:
             found[name] = joined
     return found
+
+
+def _not_submitted(done: command.Finished, seconds: float, count: int) -> SubmitRefused:
+    """Return the error for a submit that brought no id."""
+    said = slurm_parse.words(done.err, done.out)
+    limits = {"too_many": slurm_words.is_too_many(said, count), "arrays": slurm_words.refuses_arrays(said, count)}
+    appear = "the job may still appear" if count == 1 else "the jobs may still appear"
+    if done.status is None:
+        return SubmitUncertain(
+            f"sbatch did not answer within {seconds:g} s{f' ({said})' if said else ''}; {appear}.",
+            retryable=True,
+            **limits,
+        )
+    if done.status < 0:
+        return SubmitUncertain(f"sbatch was ended by signal {-done.status}; {appear}.", retryable=True)
+    if done.status == 0:
+        return SubmitUncertain(f"sbatch reported success without a job id{f': {said}' if said else ''}.")
+    message = f"sbatch: {said or f'exit status {done.status} without a word'}"
+    if slurm_words.may_have_landed(said):
+        return SubmitUncertain(f"{message}; {appear}.", retryable=True)
+    return SubmitRefused(message, retryable=slurm_words.is_retryable(said), **limits)
 
 
 def _judge_scancel(done: command.Finished) -> Unknown | None:

@@ -19,6 +19,12 @@ FIELDS = (
     "StartTime",
     "EndTime",
     "NumCPUs",
+    "TimeLimit",
+    "RestartCnt",
+    "Partition",
+    "Account",
+    "QOS",
+    "PriorityLong",
     "exit_code",
 )
 """What `squeue` is asked for, in this order (``man squeue``, *--Format*)."""
@@ -45,8 +51,8 @@ _NOTHING = frozenset({"", "(null)", "N/A", "n/a", "None", "Unknown", "NONE"})
 _ARRAY = re.compile(r"(\d+)_\[([\d,:-]+)(?:%\d+)?\]")
 _RANGE = re.compile(r"(\d+)(?:-(\d+)(?::(\d+))?)?")
 _ID = re.compile(r"\d+(?:_\d+|\+\d+|_\[[\d,:%-]+\])?")
-_ANSWER = re.compile(r"(\d+)(?:;([\w.-]+))?")
-_SPOKEN = re.compile(r"Submitted batch job (\d+)(?: on cluster ([\w.-]+))?")
+_ANSWER = re.compile(r"[ \t]*(\d+)(?:;[\w.-]+)?[ \t\r]*")
+_DURATION = re.compile(r"(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+)")
 _PREFIX = re.compile(r"^\w+: (?:error|fatal): ")
 
 
@@ -87,7 +93,7 @@ def parse_squeue(text: str, mark: str) -> tuple[JobStatus, ...]:
     """
     between, last = _separators(mark)
     *records, rest = text.split(last)
-    if mark in rest:
+    if mark in rest or (records and not text.endswith("\n")):
         raise ValueError(f"squeue's answer is cut after {rest.strip()[:80]!r}")
     found: list[JobStatus] = []
     headers = 0
@@ -132,8 +138,15 @@ def _statuses(row: dict[str, str]) -> Iterator[JobStatus]:
             started=None if never_ran else start,
             expected_start=start if state is JobState.QUEUED else None,
             ended=_seconds(row["EndTime"]) if state is JobState.ENDED else None,
-            cores=int(row["NumCPUs"]) if row["NumCPUs"].isdecimal() else None,
+            cores=_number(row["NumCPUs"]),
             exit_code=exit_code(row["exit_code"]) if state.gone else None,
+            ends=_seconds(row["EndTime"]) if state is JobState.RUNNING else None,
+            limit=duration(row["TimeLimit"]),
+            restarts=_number(row["RestartCnt"]) or 0,
+            partition=_text(row["Partition"]),
+            account=_text(row["Account"]),
+            qos=_text(row["QOS"]),
+            priority=_number(row["PriorityLong"]),
         )
 
 
@@ -176,22 +189,34 @@ def exit_code(raw: str) -> str | None:
     return f"signal {signal}" if signal else str(status >> 8)
 
 
+def duration(raw: str) -> float | None:
+    """Return a time limit in seconds; None where there is none.
+
+    >>> duration("10:00"), duration("1-02:00:00"), duration("UNLIMITED")
+    (600.0, 93600.0, None)
+    """
+    parts = _DURATION.fullmatch(raw.strip())
+    if parts is None:
+        return None
+    days, hours, minutes, seconds = (int(part or 0) for part in parts.groups())
+    return float(((days * 24 + hours) * 60 + minutes) * 60 + seconds)
+
+
 def parse_sbatch(out: str) -> str | None:
     r"""Return the job's id from what ``sbatch --parsable`` printed, or None when it names none.
 
-    The answer is ``id`` or ``id;cluster`` on a line of its own, the last one: sites print banners before it.
+    The answer is ``id`` or ``id;cluster`` on a line of its own, the last one: sites print banners before it. Without
+    its line end it is half an answer, and the first digits of an id are another job's.
 
     >>> parse_sbatch("Welcome to Hydra 2\n----\n4711;hydra\n")
     '4711'
-    >>> parse_sbatch("Submitted batch job 12\n")
-    '12'
+    >>> parse_sbatch("47"), parse_sbatch("Submitted batch job 12\n")
+    (None, None)
     """
-    lines = [line.strip() for line in out.splitlines()]
-    for pattern in (_ANSWER, _SPOKEN):
-        for line in reversed(lines):
-            answer = pattern.fullmatch(line)
-            if answer is not None:
-                return answer[1]
+    for line in reversed(out.split("\n")[:-1]):
+        answer = _ANSWER.fullmatch(line)
+        if answer is not None:
+            return answer[1]
     return None
 
 
@@ -213,6 +238,10 @@ def _seconds(raw: str) -> float | None:
     return float(raw) if raw.strip().isdecimal() else None
 
 
+def _number(raw: str) -> int | None:
+    return int(raw) if raw.strip().isdecimal() else None
+
+
 def parse_sinfo(text: str) -> tuple[NodeSize, ...]:
     r"""Read ``sinfo --noheader --exact --format=%P|%c|%m``: partition, CPUs and memory (MiB) of each kind of node.
 
@@ -228,3 +257,21 @@ def parse_sinfo(text: str) -> tuple[NodeSize, ...]:
             name = partition.rstrip("*")
             found.append(NodeSize(name, partition.endswith("*"), int(cores), int(memory) * 2**20))
     return tuple(found)
+
+
+def parse_most_at_once(text: str) -> int:
+    r"""Return from ``scontrol show config`` how many jobs one array may have; 1 where arrays are switched off.
+
+    ``MaxArraySize`` is one more than the largest index, and the first index is 0.
+
+    >>> parse_most_at_once("MaxArraySize            = 1001\nMaxJobCount             = 10000\n")
+    1001
+    >>> parse_most_at_once("MaxArraySize = 1001\nSchedulerParameters = defer,max_array_tasks=50\n")
+    50
+    """
+    size = re.search(r"^MaxArraySize\s*=\s*(\d+)", text, re.MULTILINE)
+    tasks = re.search(r"^SchedulerParameters\s*=.*\bmax_array_tasks=(\d+)", text, re.MULTILINE)
+    jobs = re.search(r"^MaxJobCount\s*=\s*(\d+)", text, re.MULTILINE)
+    if size is None:
+        return 1
+    return max(1, min(int(found[1]) for found in (size, tasks, jobs) if found is not None))

@@ -88,6 +88,8 @@ _LANDED = re.compile(
     r"|unexpected message received",
     re.IGNORECASE,
 )
+_FULL = re.compile(r"job queue full|temporarily unable to accept job|job creation temporarily disabled", re.IGNORECASE)
+_ARRAYS = re.compile(r"\barrays?\b", re.IGNORECASE)
 _GONE = re.compile(r"invalid job id|already (?:completing|completed|done|finished)", re.IGNORECASE)
 
 
@@ -189,6 +191,27 @@ def is_retryable(words: str) -> bool:
         # Slurm's sentence names the submit limit whichever limit it was; its code says which.
         return any("Submit" in name for name in named)
     return "submit limit" in words
+
+
+def is_too_many(words: str, count: int) -> bool:
+    """Return whether a limit on the number of jobs refused a submit of `count` jobs: fewer may pass.
+
+    >>> is_too_many("QOSMaxSubmitJobPerUserLimit; Job violates accounting/QOS policy (job submit limit, ...)", 1)
+    True
+    >>> is_too_many("Invalid job array specification", 2000), is_too_many("Invalid partition name specified", 2000)
+    (True, False)
+    """
+    if refuses_arrays(words, count):
+        return True
+    named = _NAMED_LIMIT.findall(words)
+    if named:
+        return any("Submit" in name for name in named)
+    return "submit limit" in words or _FULL.search(words) is not None
+
+
+def refuses_arrays(words: str, count: int) -> bool:
+    """Return whether a submit of `count` jobs was refused because it was an array, or one of this length."""
+    return count > 1 and _ARRAYS.search(words) is not None
 
 
 def may_have_landed(words: str) -> bool:

@@ -43,14 +43,14 @@ class FakeQueue:
     system: str = "fake"
     lock: Any = field(default_factory=threading.Lock)
 
-    def submit(self, script: str, *, job_name: str, comment: str, cwd: str | None = None) -> str:
+    def submit(self, script: str, *, job_name: str, comment: str, count: int = 1) -> tuple[str, ...]:
         key = comment.rpartition(":")[2]
         with self.lock:
             self.submits.append(key)
         self.at_submit(key)
         id = self.land(key)
         self.after_submit(key)
-        return id
+        return (id,)
 
     def land(self, key: str, state: JobState = JobState.QUEUED) -> str:
         with self.lock:

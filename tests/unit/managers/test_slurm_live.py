@@ -41,7 +41,13 @@ def emptied(slurm: PrivateSlurm) -> Iterator[None]:
 
 
 def submit(manager: Slurm, tag: str, key: str = "j1", *directives: str, body: str = "sleep 600") -> str:
-    return manager.submit(script(body, *directives), job_name=tag, comment=f"{tag}:{key}", cwd="/tmp")
+    return submit_many(manager, tag, key, 1, *directives, body=body)[0]
+
+
+def submit_many(
+    manager: Slurm, tag: str, key: str, count: int, *directives: str, body: str = "sleep 600"
+) -> tuple[str, ...]:
+    return manager.submit(script(body, *directives), job_name=tag, comment=f"{tag}:{key}", count=count, cwd="/tmp")
 
 
 def asked(manager: Slurm, job: str, wanted: Callable[[JobStatus], bool], timeout: float = 30.0) -> JobStatus:
@@ -54,6 +60,13 @@ def asked(manager: Slurm, job: str, wanted: Callable[[JobStatus], bool], timeout
         if status is not None and wanted(status):
             return status
         assert time.monotonic() < deadline, status
+        time.sleep(0.05)
+
+
+def wait_for(true: Callable[[], bool], timeout: float = 30.0) -> None:
+    deadline = time.monotonic() + timeout
+    while not true():
+        assert time.monotonic() < deadline
         time.sleep(0.05)
 
 
@@ -78,7 +91,7 @@ def test_a_job_from_submit_to_its_end(slurm: PrivateSlurm, tag: str) -> None:
 def test_the_script_is_what_runs_in_the_folder_that_was_given(slurm: PrivateSlurm, tag: str, tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     out = tmp_path / "out with blank"
-    job = Slurm().submit(
+    (job,) = Slurm().submit(
         script(f"pwd > '{out}'; echo \"$SLURM_JOB_NAME ü $-\" >> '{out}'"),
         job_name=tag,
         comment=f"{tag}:j1",
@@ -224,10 +237,29 @@ def test_how_a_job_ended_is_told(slurm: PrivateSlurm, tag: str, body: str, nativ
     assert (status.native, manager.explain(status)) == (native, f"Slurm: {native} — {words}")
 
 
-def test_a_node_that_fails_ends_its_job_for_good(slurm: PrivateSlurm, tag: str) -> None:
-    """Slurm would start it again (JobRequeue=1 is its default), after it was seen to end."""
+def test_a_job_that_slurm_starts_again_is_the_same_job(slurm: PrivateSlurm, tag: str, tmp_path: Path) -> None:
+    """Its id stays, it counts as queued until it runs again, and what it wrote before is kept."""
+    manager, out = Slurm(), tmp_path / "out"
+    tmp_path.chmod(0o755)
+    job = submit(manager, tag, "j1", "-w n2", f"-o {out}", body="echo life; sleep 600")
+    asked(manager, job, lambda status: status.state is JobState.RUNNING)
+    wait_for(lambda: out.exists() and out.read_text() == "life\n")
+    slurm.fail_node("n2")
+    try:
+        status = asked(manager, job, lambda status: status.reason == "BeginTime")
+        assert (status.state, status.restarts) == (JobState.QUEUED, 1)
+    finally:
+        slurm.mend_node("n2")
+    slurm.run("scontrol", "update", f"jobid={job}", "starttime=now")  # Slurm waits two minutes
+    second = asked(manager, job, lambda status: status.state is JobState.RUNNING)
+    assert (second.restarts, second.name) == (1, tag)
+    wait_for(lambda: out.read_text().splitlines().count("life") == 2)
+    manager.cancel([job])
+
+
+def test_a_node_that_fails_ends_a_job_that_must_not_be_started_again(slurm: PrivateSlurm, tag: str) -> None:
     manager = Slurm()
-    job = submit(manager, tag, "j1", "--requeue", "-w n2")
+    job = submit(manager, tag, "j1", "--no-requeue", "-w n2")
     asked(manager, job, lambda status: status.state is JobState.RUNNING)
     slurm.fail_node("n2")
     try:
@@ -235,6 +267,62 @@ def test_a_node_that_fails_ends_its_job_for_good(slurm: PrivateSlurm, tag: str) 
         assert manager.explain(status) == "Slurm: NODE_FAIL — its node failed"
     finally:
         slurm.mend_node("n2")
+
+
+def test_many_jobs_are_one_command_and_have_an_id_each(slurm: PrivateSlurm, tag: str) -> None:
+    manager = Slurm()
+
+    ids = submit_many(manager, tag, "j7", 5, "-c 4")
+
+    array = ids[0].partition("_")[0]
+    assert ids == tuple(f"{array}_{task}" for task in range(5))
+    answer = manager.find_by_tag([tag])
+    assert not isinstance(answer, Unknown)
+    assert sorted((status.id, status.comment) for status in answer[tag]) == [(job, f"{tag}:j7") for job in ids]
+    assert manager.cancel(ids) is None
+    slurm.wait_idle()
+
+
+def test_where_and_how_long_a_job_may_run_is_told(slurm: PrivateSlurm, tag: str) -> None:
+    manager = Slurm()
+    job = submit(manager, tag, "j1", "-p normal", "--time=2:00:00")
+    endless = submit(manager, tag, "j2", "-p normal", "--time=UNLIMITED")
+    status = asked(manager, job, lambda status: status.state is JobState.RUNNING)
+    assert (status.partition, status.limit, status.restarts) == ("normal", 7200.0, 0)
+    assert status.started is not None
+    assert status.ends == status.started + 7200
+    never = asked(manager, endless, lambda status: status.reason == "PartitionTimeLimit")
+    assert (never.limit, never.ends) == (None, None)
+    manager.cancel([job, endless])
+
+
+def test_the_longest_array_is_what_the_site_says(slurm: PrivateSlurm, tag: str) -> None:
+    manager = Slurm()
+    most = manager.most_at_once()
+    assert most == 1001  # Slurm's default
+    assert len(submit_many(manager, tag, "j1", most, "--hold")) == most
+    with pytest.raises(SubmitRefused, match="Invalid job array specification") as refused:
+        submit_many(manager, tag, "j2", most + 1, "--hold")
+    assert (refused.value.too_many, refused.value.arrays) == (True, True)
+    assert manager.cancel_tag(tag) is None
+    slurm.wait_idle()
+
+
+def test_a_site_without_arrays_says_so(slurm: PrivateSlurm, tag: str, make_slurm: Callable[..., PrivateSlurm]) -> None:
+    small = make_slurm(nodes=1, extra="MaxArraySize=0\nMaxJobCount=3")
+    manager = Slurm()
+    assert manager.most_at_once() == 1
+    with pytest.raises(SubmitRefused) as refused:
+        submit_many(manager, tag, "j1", 2)
+    assert (refused.value.arrays, refused.value.retryable) == (True, False)
+
+    jobs = [submit(manager, tag, f"j{n}", "--hold") for n in range(2)]
+    # sbatch itself waits and tries again, for minutes: it is ended at our time limit, and may have landed.
+    with pytest.raises(SubmitUncertain, match="temporarily unable to accept job") as full:
+        manager.submit(script(), job_name=tag, comment=f"{tag}:j9", timeout=0.7)
+    assert (full.value.too_many, full.value.arrays, full.value.retryable) == (True, False, True)
+    assert manager.cancel(jobs) is None
+    small.wait_idle()
 
 
 @pytest.mark.parametrize(
@@ -274,6 +362,7 @@ def test_the_users_settings_for_slurms_commands_hide_nothing(
         "SBATCH_WAIT": "1",
         "SBATCH_ARRAY_INX": "1-9",
         "SBATCH_JOB_NAME": "mine",
+        "SBATCH_OPEN_MODE": "t",
         "SLURM_TIME_FORMAT": "relative",
         "SLURM_MEM_PER_NODE": "1",
         "SLURM_MEM_PER_CPU": "1",

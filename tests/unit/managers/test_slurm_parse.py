@@ -16,6 +16,10 @@ TAG = "dask-steward-abcdefghij"
 RECORDED = (Path(__file__).parent / "recorded" / "squeue-22.05.txt").read_text(encoding="utf-8")
 
 
+START = 1795268755.0
+"""When job 5 of the recording was submitted."""
+
+
 def recorded() -> dict[str, JobStatus]:
     return {status.id: status for status in slurm_parse.parse_squeue(RECORDED, MARK)}
 
@@ -33,8 +37,8 @@ def printed(*rows: dict[str, str], mark: str = MARK, header: bool = True) -> str
 @pytest.mark.parametrize(
     ("job", "state", "native", "reason"),
     [
-        ("9", JobState.QUEUED, "PENDING", "Resources"),
-        ("12", JobState.QUEUED, "PENDING", "JobHeldUser"),
+        ("12", JobState.QUEUED, "PENDING", "Resources"),
+        ("15", JobState.QUEUED, "PENDING", "JobHeldUser"),
         ("5", JobState.RUNNING, "RUNNING", None),
         ("3", JobState.ENDED, "COMPLETED", None),
         ("1", JobState.ENDED, "FAILED", "NonZeroExitCode"),
@@ -49,22 +53,37 @@ def test_state_and_reason_are_read(job: str, state: JobState, native: str, reaso
 def test_times_are_seconds_and_mean_what_their_names_say() -> None:
     jobs = recorded()
 
-    assert (jobs["9"].submitted, jobs["9"].started, jobs["9"].expected_start) == (1795256210.0, None, 1795256810.0)
-    assert (jobs["5"].started, jobs["5"].expected_start, jobs["5"].ended) == (1795256210.0, None, None)
-    assert jobs["3"].ended is not None
+    waiting, running = jobs["12"], jobs["5"]
+    assert (waiting.submitted, waiting.started, waiting.expected_start) == (START + 2, None, START + 601)
+    assert (waiting.ends, waiting.ended) == (None, None)
+    assert (running.started, running.expected_start, running.ended) == (START, None, None)
+    assert (running.ends, running.limit) == (START + 600, 600.0)
+    assert (jobs["3"].ended, jobs["3"].ends) == (START - 1, None)
     # Slurm gives a job that it never started the moment of its end as a start.
-    assert jobs["21"].native == "FAILED"
-    assert (jobs["21"].node, jobs["21"].started) == (None, None)
+    assert jobs["24"].native == "CANCELLED"
+    assert (jobs["24"].node, jobs["24"].started) == (None, None)
+
+
+def test_where_a_job_waits_and_how_often_it_ran_are_read() -> None:
+    jobs = recorded()
+
+    assert (jobs["12"].partition, jobs["28"].partition) == ("debug", "normal")
+    assert jobs["12"].priority == (jobs["13"].priority or 0) + 1
+    assert jobs["15"].priority == 0  # held
+    assert (jobs["8_1"].limit, jobs["22"].limit) == (3600.0, 86400.0)
+    assert (jobs["12"].restarts, jobs["20"].restarts) == (0, 1)
+    # Without accounting Slurm knows neither.
+    assert (jobs["12"].account, jobs["12"].qos) == (None, None)
 
 
 def test_exit_codes_are_told_for_jobs_that_are_over_only() -> None:
     jobs = recorded()
-    assert {job: jobs[job].exit_code for job in ("1", "2", "3", "5", "9")} == {
+    assert {job: jobs[job].exit_code for job in ("1", "2", "3", "5", "12")} == {
         "1": "3",
         "2": "signal 9",
         "3": "0",
         "5": None,
-        "9": None,
+        "12": None,
     }
 
 
@@ -88,7 +107,7 @@ def test_arrays_of_others_stay_one_line() -> None:
 
 
 def test_names_and_comments_may_hold_anything() -> None:
-    odd = recorded()["25"]
+    odd = recorded()["27"]
     assert odd.name == "we|ird\tn\name é"
     assert odd.comment is not None
     assert odd.comment.startswith("line\nbreak|x")
@@ -145,10 +164,9 @@ def test_an_answer_that_is_cut_is_no_answer() -> None:
             found = slurm_parse.parse_squeue(RECORDED[:length], MARK)
         except ValueError:
             continue
-        # Between two records, and inside the first field of one, a cut cannot be seen; the exit status tells it.
+        # Only between two lines a cut cannot be seen; the exit status tells it.
         assert found == whole[: len(found)]
-        rest = RECORDED[:length].rpartition(f"<{MARK}>")[2]
-        assert MARK not in rest
+        assert RECORDED[:length].endswith(f"<{MARK}>\n")
 
 
 def test_words_of_a_wrapper_around_the_list_are_passed_over() -> None:
@@ -192,8 +210,10 @@ def test_array_expressions(expression: str, tasks: tuple[str, ...]) -> None:
         ("4711;hydra\n", "4711"),
         ("4711;hydra-2.example\r\n", "4711"),
         ("*** Welcome ***\n2000\nhours left\n4711\n", "4711"),
-        ("Submitted batch job 4711\n", "4711"),
-        ("Submitted batch job 4711 on cluster hydra\n", "4711"),
+        ("Submitted batch job 4711\n", None),  # not what --parsable prints: the job is looked for in the queue
+        ("4711", None),  # half a line may be half an id
+        ("4711;hyd", None),
+        ("4711 is like yours\n", None),
         ("job 12 is like yours\n", None),
         ("", None),
         ("-5\n", None),

@@ -250,14 +250,32 @@ class Workforce(abc.ABC):
         UsageError
             If the size is not exactly one of workers, jobs, cores and memory, or negative.
         """
-        given = {key: value for key, value in ask.items() if value is not None}
-        if len(given) != 1 or next(iter(given)) not in UNITS:
-            raise UsageError(f"A size is one of {', '.join(UNITS)}; got {', '.join(given) or 'none'}.", field="scale")
-        key, value = next(iter(given.items()))
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
-            raise UsageError(f"{key} must be 0 or more; got {value!r}.", field=key, value=value)
-        per_unit = 1.0 if key == "jobs" else self.unit[key]
-        if per_unit <= 0:
-            raise UsageError(f"This cluster cannot be sized by {key}: its workers have no limit.", field=key)
-        # Less a rounding error of floats: 3 workers of a third of a core each are one core.
-        return int(-(-(value - 1e-9) // per_unit)) if value > 0 else 0
+        return units_of(self.unit, ask)
+
+
+def units_of(unit: Mapping[str, float], ask: Mapping[str, float]) -> int:
+    """Return the number of whole units for a size, rounded up.
+
+    Parameters
+    ----------
+    unit : mapping
+        What one unit brings: ``workers``, ``cores`` and ``memory`` (bytes).
+    ask : mapping
+        The size.
+
+    Raises
+    ------
+    UsageError
+        If the size is not exactly one of workers, jobs, cores and memory, or negative.
+    """
+    given = {key: value for key, value in ask.items() if value is not None}
+    if len(given) != 1 or next(iter(given)) not in UNITS:
+        raise UsageError(f"A size is one of {', '.join(UNITS)}; got {', '.join(given) or 'none'}.", field="scale")
+    key, value = next(iter(given.items()))
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+        raise UsageError(f"{key} must be 0 or more; got {value!r}.", field=key, value=value)
+    per_unit = 1.0 if key == "jobs" else unit[key]
+    if per_unit <= 0:
+        raise UsageError(f"This cluster cannot be sized by {key}: its workers have no limit.", field=key)
+    # Less a rounding error of floats: 3 workers of a third of a core each are one core.
+    return int(-(-(value - 1e-9) // per_unit)) if value > 0 else 0

@@ -8,8 +8,9 @@ import logging
 import math
 import os
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import dask
 from dask.system import CPU_COUNT
@@ -45,6 +46,27 @@ class _Worker:
         return self.nanny is not None and self.nanny.status == Status.running
 
 
+class Size(NamedTuple):
+    """Workers to begin with, threads of each, and bytes of each (None without a limit)."""
+
+    workers: int
+    threads: int
+    memory: int | None
+
+
+def size_of(options: Mapping[str, Any], asked: int | None) -> Size:
+    """Return the workers of a local cluster; what is not given fits the processors and the memory of this process."""
+    threads = options.get("threads_per_worker")
+    if asked is None and threads is None:
+        asked, threads = nprocesses_nthreads()
+    elif asked is None:
+        asked = max(1, CPU_COUNT // max(1, int(threads or 1)))
+    elif threads is None:
+        threads = max(1, CPU_COUNT // max(1, asked))
+    threads = max(1, int(threads or 1))
+    return Size(asked, threads, _memory_limit(options.get("memory_limit", "auto"), asked, threads))
+
+
 class LocalWorkforce(Workforce):
     """Worker processes on this host.
 
@@ -61,16 +83,8 @@ class LocalWorkforce(Workforce):
 
     def __init__(self, site: Site, scratch: str, asked: int | None) -> None:
         super().__init__(site)
-        threads = site.options.get("threads_per_worker")
-        if asked is None and threads is None:
-            asked, threads = nprocesses_nthreads()
-        elif asked is None:
-            asked = max(1, CPU_COUNT // max(1, int(threads or 1)))
-        elif threads is None:
-            threads = max(1, CPU_COUNT // max(1, asked))
-        self.default = asked
-        self._threads = max(1, int(threads or 1))
-        self._memory_limit = _memory_limit(site.options.get("memory_limit", "auto"), asked, self._threads)
+        size = size_of(site.options, asked)
+        self.default, self._threads, self._memory_limit = size.workers, size.threads, size.memory
         self._workers: dict[str, _Worker] = {}
         self._names = 0
         self._errors: list[str] = []

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 import dask_steward as ds
 from dask_steward.cli import output
 from dask_steward.console import sentences
-from dask_steward.console.arguments import checked_range, start_arguments
+from dask_steward.console.arguments import adapt_arguments, scale_arguments, start_arguments
+from dask_steward.console.held import held_text
 from dask_steward.errors import StewardError, UsageError
 
 if TYPE_CHECKING:
@@ -154,27 +155,25 @@ def _show(cluster: Cluster, args: argparse.Namespace) -> int:
 
 def scale(args: argparse.Namespace) -> int:
     """Scale a cluster."""
+    size = scale_arguments(args)
     cluster = ds.get(args.id)
-    cluster.scale(**({"jobs": args.n} if args.jobs else {"n": args.n}))
-    return _answer(cluster, args)
+    return _answer(cluster, args, cluster.scale(**size))
 
 
 def adapt(args: argparse.Namespace) -> int:
     """Let a cluster adapt."""
-    minimum, maximum = checked_range(args.minimum, args.maximum)
+    limits = adapt_arguments(args)
     cluster = ds.get(args.id)
-    cluster.adapt(minimum=minimum, maximum=maximum)
+    cluster.adapt(**limits)
     return _answer(cluster, args)
 
 
-def _answer(cluster: Cluster, args: argparse.Namespace) -> int:
+def _answer(cluster: Cluster, args: argparse.Namespace, note: str | None = None) -> int:
     state = dict(cluster.state)
     if args.json:
-        output.print_json(state)
+        output.print_json({**state, "note": note} if args.run is scale else state)
     else:
-        bounds = state.get("adapt")
-        tail = f", adapts between {bounds['minimum']} and {bounds['maximum']}" if bounds else ""
-        print(f"{sentences.label(state)}: {sentences.workers(state)}{tail}")
+        print(sentences.resized(state, note, args.group))
     return 0
 
 
@@ -237,7 +236,7 @@ def held(args: argparse.Namespace) -> int:
     if args.json:
         output.print_json(found)
     else:
-        print(sentences.held_text(found))
+        print(held_text(found))
     return 0
 
 

@@ -6,7 +6,14 @@ import argparse
 from collections.abc import Callable, Sequence
 
 from dask_steward.cli import commands
-from dask_steward.console.arguments import Parser, add_start_options, seconds, whole
+from dask_steward.console.arguments import (
+    Parser,
+    add_adapt_options,
+    add_scale_options,
+    add_start_options,
+    seconds,
+    whole,
+)
 
 _EPILOG = "Exit codes: 0 done, 1 failed, 2 wrong usage or profile, 3 no such cluster, 4 time limit, 130 interrupted."
 
@@ -51,13 +58,8 @@ def build_parser(arguments: Sequence[str] | None = None) -> Parser:
 
     _cluster(_add(sub, "status", commands.status, "show one cluster"))
 
-    scale = _cluster(_add(sub, "scale", commands.scale, "set the number of workers (of jobs, with --jobs)"))
-    scale.add_argument("n", metavar="N", type=whole(), help="how many")
-    scale.add_argument("--jobs", action="store_true", help="N counts jobs")
-
-    adapt = _cluster(_add(sub, "adapt", commands.adapt, "let a cluster grow and shrink with its work"))
-    adapt.add_argument("minimum", metavar="MIN", type=whole())
-    adapt.add_argument("maximum", metavar="MAX", type=whole())
+    add_scale_options(_cluster(_add(sub, "scale", commands.scale, "set the size, in workers or another unit")))
+    add_adapt_options(_cluster(_add(sub, "adapt", commands.adapt, "let a cluster grow and shrink with its work")))
 
     stop = _add(sub, "stop", commands.stop, "stop clusters and wait until nothing is held")
     stop.add_argument("ids", metavar="ID", nargs="*", help="ids or names")

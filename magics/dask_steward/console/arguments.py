@@ -11,6 +11,9 @@ from typing import Any, NoReturn
 
 from dask_steward.errors import UsageError
 
+#: Units of a size.
+UNITS = ("workers", "jobs", "cores", "memory")
+
 
 class HelpShown(Exception):
     """Help was asked for and printed; there is nothing more to do."""
@@ -108,6 +111,82 @@ def add_start_options(parser: argparse.ArgumentParser) -> None:
         dest="settings",
         help="a field of the profile for this start only, e.g. --set options.queue=debug (may be repeated)",
     )
+
+
+def duration(text: str) -> str:
+    """Check a duration for argparse, and return it as it is written."""
+    seconds(text)
+    return text
+
+
+def add_scale_options(parser: argparse.ArgumentParser) -> None:
+    """Add what a change of size takes in the shell and in the magics alike."""
+    parser.add_argument("n", metavar="N", help="how many; with --unit memory a size such as 64GB")
+    unit = parser.add_mutually_exclusive_group()
+    unit.add_argument(
+        "--unit", choices=UNITS, default="workers", help="what N counts (default: workers); rounded up to whole jobs"
+    )
+    unit.add_argument("--jobs", action="store_const", const="jobs", dest="unit", help="same as --unit jobs")
+    _add_group(parser)
+
+
+def scale_arguments(args: argparse.Namespace) -> dict[str, Any]:
+    """Return the options of `add_scale_options` as keyword arguments of `Cluster.scale`.
+
+    Raises
+    ------
+    UsageError
+        If N is no size in its unit.
+    """
+    from dask_steward.units import parse_size
+
+    try:
+        number = parse_size(args.n) if args.unit == "memory" else whole()(args.n)
+    except (argparse.ArgumentTypeError, ValueError) as error:
+        raise UsageError(f"N = {args.n}: {error}.", field="n", value=args.n) from None
+    return {args.unit: number, "group": args.group}
+
+
+def add_adapt_options(parser: argparse.ArgumentParser) -> None:
+    """Add what an adaptive size takes in the shell and in the magics alike."""
+    parser.add_argument("minimum", metavar="MIN", type=whole(), nargs="?", help="never fewer jobs (or local workers)")
+    parser.add_argument("maximum", metavar="MAX", type=whole(), nargs="?", help="never more")
+    parser.add_argument("--off", action="store_true", help="end it; the size stays as it is")
+    for option, words in (
+        ("--hold", "give nothing back for a pause shorter than this, e.g. 5min"),
+        ("--queue-patience", "how long a job that is not needed any more may wait in the queue"),
+        ("--target-duration", "the work at hand should take about this long"),
+        ("--interval", "how often the work is looked at"),
+    ):
+        parser.add_argument(option, type=duration, metavar="TIME", help=words)
+    _add_group(parser)
+
+
+def adapt_arguments(args: argparse.Namespace) -> dict[str, Any]:
+    """Return the options of `add_adapt_options` as keyword arguments of `Cluster.adapt`.
+
+    Raises
+    ------
+    UsageError
+        If they contradict each other, or a bound is missing.
+    """
+    times = {
+        name: value
+        for name in ("hold", "queue_patience", "target_duration", "interval")
+        if (value := getattr(args, name)) is not None
+    }
+    if args.off:
+        if args.minimum is not None or times:
+            raise UsageError("--off ends adapting; it goes with --group only.", field="off")
+        return {"active": False, "group": args.group}
+    if args.minimum is None or args.maximum is None:
+        raise UsageError("Missing: MIN and MAX, or --off.", field="adapt")
+    minimum, maximum = checked_range(args.minimum, args.maximum)
+    return {"minimum": minimum, "maximum": maximum, **times, "group": args.group}
+
+
+def _add_group(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--group", metavar="GROUP", help="a group of the profile (default: the profile's own jobs)")
 
 
 def start_arguments(args: argparse.Namespace) -> dict[str, Any]:

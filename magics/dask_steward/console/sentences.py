@@ -6,12 +6,12 @@ one, and workers are always several numbers: asked for, queued, running, lost.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
-from dask_steward.console.tables import fields, one_line, table
+from dask_steward.console.held import groups_table, holdings_table, losses_text
+from dask_steward.console.moments import ago
+from dask_steward.console.tables import fields, one_line
 from dask_steward.errors import ClusterNotFound
 
 State = Mapping[str, Any]
@@ -43,36 +43,6 @@ ENDED = frozenset({"stopped", "failed", "lost"})
 def count(number: int, noun: str) -> str:
     """Return ``1 worker``, ``2 workers``."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def ago(then: float | str | None, now: float | None = None) -> str:
-    """Return how long ago a moment was, short.
-
-    Examples
-    --------
-    >>> [ago(1000 - s, 1000) for s in (0.4, 59, 61, 7300, 180000)]
-    ['0 s', '59 s', '1 min', '2 h 1 min', '2 d 2 h']
-    """
-    moment = epoch(then)
-    if moment is None:
-        return ""
-    passed = max(0, int((time.time() if now is None else now) - moment))
-    if passed < 60:
-        return f"{passed} s"
-    minutes, hours, days = passed // 60, passed // 3600, passed // 86400
-    if hours < 1:
-        return f"{minutes} min"
-    return f"{hours} h {minutes % 60} min" if days < 1 else f"{days} d {hours % 24} h"
-
-
-def epoch(moment: float | str | None) -> float | None:
-    """Return a moment (seconds since the epoch, or ISO 8601) as seconds since the epoch."""
-    if moment is None or isinstance(moment, (int, float)):
-        return moment
-    try:
-        return datetime.fromisoformat(moment.replace("Z", "+00:00")).timestamp()
-    except ValueError:
-        return None
 
 
 def size(number: float | None) -> str:
@@ -117,6 +87,16 @@ def workers(state: State) -> str:
     if asked != running:
         parts.append(f"{asked} asked for")
     return ", ".join(parts)
+
+
+def resized(state: State, note: str | None = None, group: str | None = None) -> str:
+    """Return the answer to a change of size: what there is now, how it adapts, and what was rounded up (`note`)."""
+    found = (state.get("groups") or {}).get(group) if group else None
+    shown = state if found is None else {"workers": found}
+    bounds = (state if found is None else found).get("adapt")
+    name = label(state) if found is None else f"{label(state)}, {group}"
+    tail = f", adapts between {bounds['minimum']} and {bounds['maximum']}" if bounds else ""
+    return f"{name}: {workers(shown)}{tail}" + (f"\n{one_line(note)}" if note else "")
 
 
 def label(state: State) -> str:
@@ -201,36 +181,13 @@ def cluster_text(state: State) -> str:
         ]
     )
     holdings = state.get("holdings") or ()
-    return f"{lines}\n\n{holdings_table(holdings)}" if holdings else lines
-
-
-def holdings_table(holdings: Sequence[Mapping[str, Any]]) -> str:
-    """Return the jobs and processes that one cluster holds."""
-    rows = [
-        [h.get("kind"), h.get("id"), h.get("state"), h.get("node"), ago(h.get("since")), h.get("reason")]
-        for h in holdings
+    parts = [
+        lines,
+        groups_table(state.get("groups") or {}),
+        holdings_table(holdings) if holdings else "",
+        losses_text(state.get("losses") or ()),
     ]
-    return table(("KIND", "ID", "STATE", "NODE", "SINCE", "REASON"), rows)
-
-
-def held_text(held: Sequence[Mapping[str, Any]]) -> str:
-    """Return what all clusters hold; ``held: nothing`` is an answer, too."""
-    if not held:
-        return "held: nothing"
-    rows = [
-        [
-            h.get("cluster"),
-            h.get("name"),
-            h.get("kind"),
-            h.get("id"),
-            h.get("state"),
-            h.get("node"),
-            ago(h.get("since")),
-            h.get("reason"),
-        ]
-        for h in held
-    ]
-    return table(("CLUSTER", "NAME", "KIND", "ID", "STATE", "NODE", "SINCE", "REASON"), rows)
+    return "\n\n".join(part for part in parts if part)
 
 
 def logs_text(logs: Mapping[str, str]) -> str:

@@ -15,8 +15,9 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from dask_steward.control import launch
-from dask_steward.control.cluster import FINAL, Cluster, pause_after
+from dask_steward.control.cluster import Cluster, pause_after
 from dask_steward.control.fallback import state_of
+from dask_steward.control.handle import FINAL
 from dask_steward.control.held import Held, held_of
 from dask_steward.control.one_machine import SYSTEMS as ONE_MACHINE
 from dask_steward.control.one_machine import OneMachine

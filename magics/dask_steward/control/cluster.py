@@ -3,31 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator
 from typing import TYPE_CHECKING, Any
 
 from dask_steward.control.display import html_of
 from dask_steward.control.ending import CLOSE_LIMIT, end_cluster
 from dask_steward.control.fallback import state_of
-from dask_steward.errors import ClusterNotFound, KeeperGone, StartFailed, TimeLimit, UsageError, WrongState
-from dask_steward.ledger import entries, files
+from dask_steward.control.handle import FINAL, Handle
+from dask_steward.control.sizes import ask_of, of_group, size_now
+from dask_steward.errors import KeeperGone, StartFailed, TimeLimit, UsageError, WrongState
 
 if TYPE_CHECKING:
-    import subprocess
-
     from distributed import Client
-    from distributed.core import Status
-    from distributed.security import Security
 
     from dask_steward.control.client import Control
 
-#: States after which nothing more happens.
-FINAL = ("stopped", "failed", "lost")
-#: Seconds that a keeper has to tell its state.
-STATE_LIMIT = 3.0
 #: Shortest and longest pause (seconds) between two looks at a cluster that is awaited.
 _LOOKS = (0.02, 0.5)
 
@@ -37,7 +29,7 @@ def pause_after(waited: float) -> float:
     return min(max(_LOOKS[0], waited / 40), _LOOKS[1])
 
 
-class Cluster:
+class Cluster(Handle):
     """A cluster of Dask Steward, wherever it was started.
 
     It is accepted wherever a `distributed.deploy.Cluster` is: ``Client(cluster)``, ``with cluster:``,
@@ -57,136 +49,6 @@ class Cluster:
         If the ledger does not know it.
     """
 
-    def __init__(self, id: str, *, asynchronous: bool = False) -> None:
-        from dask_steward.ledger import paths
-
-        self.id = id
-        self.asynchronous = asynchronous
-        self._folder = os.path.join(paths.clusters_dir(), id)
-        self._control: Control | None = None
-        self._pending: Callable[[], None] | None = None
-        self._process: subprocess.Popen[bytes] | None = None
-        self._address: str | None = None
-        self._security: Security | None = None
-        self._closing = False
-        self.name = self._entry().name
-
-    # -- state --
-
-    def _entry(self) -> entries.Entry:
-        try:
-            return entries.read_entry(self._folder)
-        except (FileNotFoundError, NotADirectoryError, files.TornFile) as error:
-            raise ClusterNotFound(f"No cluster {self.id} is known.", cluster=self.id) from error
-
-    def _ended(self) -> bool:
-        return os.path.exists(os.path.join(self._folder, entries.END))
-
-    def _call(self) -> Control:
-        if self._control is None:
-            path = self._entry().socket
-            if path is None or not os.path.exists(path):
-                raise KeeperGone(f"The keeper of {self.name} does not answer.", cluster=self.id)
-            from dask_steward.control.client import Control
-
-            self._control = Control(path, self.id)
-        return self._control
-
-    def _hang_up(self) -> None:
-        control, self._control = self._control, None
-        if control is not None:
-            control.close()
-
-    @property
-    def state(self) -> dict[str, Any]:
-        """The cluster's state now, from its keeper, else from the ledger; `docs/formats` lists the fields."""
-        entry = self._entry()
-        if not entry.ended and entry.keeper_alive():
-            try:
-                return self._call().state(STATE_LIMIT)
-            except KeeperGone as error:
-                self._hang_up()
-                entry = self._entry()
-                if not entry.ended and entry.keeper_alive():
-                    # A large graph can block a scheduler for long; the ledger still knows the rest.
-                    return {**state_of(entry), "warnings": [error.message]}
-        return state_of(entry)
-
-    def stream(self) -> Iterator[dict[str, Any]]:
-        """Yield the state whenever it changes, the last time when it is final."""
-        last: dict[str, Any] = {}
-        try:
-            for last in self._call().stream():
-                yield last
-        except KeeperGone:
-            pass
-        if last.get("state") not in FINAL:
-            yield self.state
-
-    @property
-    def status(self) -> Status:
-        """Dask's status: running, closing once a stop has begun, closed once everything was given back.
-
-        A client that sees its scheduler go asks this, and does not try to reconnect to a cluster that is closing.
-        """
-        from distributed.core import Status
-
-        if self._ended():
-            return Status.closed
-        stopping = self._closing or bool(self._entry().facts.get("stopping"))
-        return Status.closing if stopping else Status.running
-
-    @property
-    def scheduler_address(self) -> str:
-        """Address of the scheduler; empty while the cluster is starting."""
-        if self._address is None:
-            scheduler = self._entry().facts.get("scheduler")
-            self._address = scheduler.get("address") if isinstance(scheduler, dict) else None
-        return self._address or ""
-
-    @property
-    def security(self) -> Security:
-        """Security for a client: the cluster's own keys, readable by its owner only."""
-        if self._security is None:
-            from distributed.security import Security
-
-            tls = self._entry().facts.get("tls")
-            if isinstance(tls, Mapping) and tls:
-                self._security = Security(
-                    tls_ca_file=tls["ca"],
-                    tls_client_cert=tls["cert"],
-                    tls_client_key=tls["key"],
-                    require_encryption=True,
-                )
-            else:
-                self._security = Security()
-        return self._security
-
-    @property
-    def dashboard_link(self) -> str:
-        """Where Dask's pages are: a URL if the profile asks for one, else the private socket as ``unix:PATH``."""
-        where = self.state["scheduler"]["dashboard"]
-        return "" if where is None else where if str(where).startswith("http") else f"unix:{where}"
-
-    @property
-    def scheduler_info(self) -> dict[str, Any]:
-        """The scheduler's own description, with all its workers."""
-        return self._call().identity()
-
-    def connect_info(self) -> dict[str, Any]:
-        """Return what a client anywhere needs: ``address``, ``security`` (paths of the keys) and ``code``."""
-        tls = self._entry().facts.get("tls") or {}
-        code = (
-            f'import dask_steward\nfrom distributed import Client\n\nclient = Client(dask_steward.get("{self.name}"))\n'
-        )
-        return {
-            "id": self.id,
-            "name": self.name,
-            "address": self.scheduler_address,
-            "security": dict(tls),
-            "code": code,
-        }
-
     # -- size --
 
     def scale(
@@ -197,6 +59,7 @@ class Cluster:
         jobs: int | None = None,
         cores: int | None = None,
         memory: str | int | None = None,
+        group: str | None = None,
     ) -> Any:
         """Set the size in one unit, rounded up to whole jobs; ends adaptive scaling.
 
@@ -208,19 +71,36 @@ class Cluster:
             Size in worker processes, jobs or threads.
         memory : str or int
             Size in memory, bytes or such as ``"64 GB"``.
+        group : str, optional
+            Name of a group of the profile; by default the jobs of the profile's own options.
+
+        Returns
+        -------
+        str or None
+            A sentence where the size was rounded up: ``10 cores are 3 jobs of 4 cores: 12 cores``.
 
         Raises
         ------
         UsageError
-            If not exactly one is given, or it is negative.
+            If not exactly one is given, or it is negative, or there is no such group.
         """
-        from dask_steward.control.sizes import ask_of
-
+        if n is not None and workers is not None:
+            raise UsageError("A size is given once: n is the same as workers.", field="scale")
         ask = ask_of(workers=workers if n is None else n, jobs=jobs, cores=cores, memory=memory, required=True)
-        return self._do(lambda: self._forget_answer(self._usable().scale(ask)))
+        return self._do(lambda: self._usable().scale({**ask, **of_group(group)}).get("note"))
 
     def adapt(
-        self, minimum: int | None = None, maximum: int | None = None, *, active: bool = True, **options: Any
+        self,
+        minimum: int | None = None,
+        maximum: int | None = None,
+        *,
+        active: bool = True,
+        group: str | None = None,
+        hold: float | str | None = None,
+        queue_patience: float | str | None = None,
+        target_duration: float | str | None = None,
+        interval: float | str | None = None,
+        wait_count: int | None = None,
     ) -> Any:
         """Let the size follow the work, in jobs (worker processes of a local cluster).
 
@@ -230,27 +110,42 @@ class Cluster:
             Limits; by default 0, and what the cluster has now.
         active : bool
             False ends it; the size stays as it is.
-        options
-            ``target_duration``, ``interval`` (durations) and ``wait_count``.
+        group : str, optional
+            Name of a group of the profile; by default the jobs of the profile's own options.
+        hold : float or str, optional
+            Nothing is given back for a pause shorter than this: seconds, or such as ``"5 min"``.
+        queue_patience : float or str, optional
+            How long a job that is not needed any more may still wait in the queue.
+        target_duration : float or str, optional
+            The work at hand should take about this long.
+        interval : float or str, optional
+            How often the work is looked at.
+        wait_count : int, optional
+            Looks in a row that must agree before something is given back.
+
+        Raises
+        ------
+        UsageError
+            If a limit is wrong, or there is no such group.
         """
+        given = {
+            "hold": hold,
+            "queue_patience": queue_patience,
+            "target_duration": target_duration,
+            "interval": interval,
+            "wait_count": wait_count,
+        }
+        options = {name: value for name, value in given.items() if value is not None}
 
         def act() -> None:
             control = self._usable()
             if not active:
-                control.adapt({"active": False})
+                control.adapt({"active": False, **of_group(group)})
                 return
-            top = maximum
-            if top is None:
-                state = control.state()
-                per_unit = (state.get("unit") or {}).get("workers") or 1
-                top = max(1, round(state["workers"]["asked"] / per_unit))
-            control.adapt({"minimum": minimum or 0, "maximum": top, **options})
+            top = size_now(control.state(), group) if maximum is None else maximum
+            control.adapt({"minimum": minimum or 0, "maximum": top, **options, **of_group(group)})
 
         return self._do(act)
-
-    @staticmethod
-    def _forget_answer(answer: object) -> None:
-        return None
 
     def _usable(self) -> Control:
         entry = self._entry()
@@ -374,7 +269,7 @@ class Cluster:
 
     # -- the ways in which Dask and Python use it --
 
-    def _do(self, act: Callable[[], None]) -> Any:
+    def _do(self, act: Callable[[], Any]) -> Any:
         """Run `act` now; or in a thread, and return something to await, where blocking would stop an event loop.
 
         `Client.shutdown` awaits ``cluster.close()`` on Dask's own loop thread. A notebook's main thread has a running
@@ -382,8 +277,7 @@ class Cluster:
         """
         if self.asynchronous or (threading.current_thread() is not threading.main_thread() and _in_loop()):
             return asyncio.ensure_future(asyncio.to_thread(act))
-        act()
-        return None
+        return act()
 
     def __await__(self) -> Generator[Any, None, Cluster]:
         return self._arrive().__await__()

@@ -50,10 +50,13 @@ def state_of(entry: Entry) -> dict[str, Any]:
                 "expected_start": None,
                 "node": None,
                 "since": one.since,
+                "group": None,
             }
             for one in entry.holdings().values()
             if one.open and not entry.ended
         ],
+        "groups": {},
+        "losses": [],
         "spend": {"core_seconds_held": 0.0, "core_seconds_busy": 0.0},
         "adapt": None,
         "unit": None,

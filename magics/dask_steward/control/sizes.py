@@ -1,7 +1,8 @@
-"""One size, in one unit."""
+"""One size, in one unit, of one group."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from dask_steward.errors import UsageError
@@ -42,3 +43,26 @@ def ask_of(
         if ask[unit] < 0:
             raise UsageError(f"{unit} must be 0 or more; got {number!r}.", field=unit, value=number)
     return ask
+
+
+def of_group(group: str | None) -> dict[str, str]:
+    """Return the part of a request that names a group; empty for the profile's own jobs.
+
+    Raises
+    ------
+    UsageError
+        If it is no name.
+    """
+    if group is None:
+        return {}
+    if not isinstance(group, str) or not group:
+        raise UsageError(f"group takes the name of a group; got {group!r}.", field="group", value=group)
+    return {"group": group}
+
+
+def size_now(state: Mapping[str, Any], group: str | None) -> int:
+    """Return the size that a cluster, or one group of it, has now: in jobs, at least one."""
+    known = (state.get("groups") or {}).get(group or "main") or {}
+    unit = known.get("unit") or state.get("unit") or {}
+    asked = known["asked"] if "asked" in known else (state["workers"]["asked"] if group in (None, "main") else 0)
+    return max(1, round(asked / (unit.get("workers") or 1)))

@@ -17,7 +17,8 @@ from traitlets import Unicode
 
 import dask_steward as ds
 from dask_steward.console import sentences
-from dask_steward.console.arguments import HelpShown, checked_range, start_arguments
+from dask_steward.console.arguments import HelpShown, adapt_arguments, scale_arguments, start_arguments
+from dask_steward.console.held import held_text
 from dask_steward.console.tables import table
 from dask_steward.errors import ClusterNotFound, StewardError, UsageError, WrongState
 from dask_steward.magics.cells import Cells, Scope, bound, interruptible
@@ -33,7 +34,8 @@ if TYPE_CHECKING:
 _EXPLAINED = """Dask clusters from saved profiles.
 
     %dask_cluster start [PROFILE] [--jobs N | --workers N] [--adapt MIN MAX] [--set KEY=VALUE]... [--name NAME]
-    %dask_cluster list | status | scale N | adapt MIN MAX | logs | dashboard | stop | attach NAME
+    %dask_cluster list | status | logs | dashboard | stop | attach NAME
+    %dask_cluster scale N [--unit UNIT] [--group GROUP] | adapt MIN MAX [--hold TIME] [--group GROUP]
     %dask_cluster profiles | held | sweep                    (%dask_cluster COMMAND --help says more)
 
     %%dask_cluster PROFILE [--jobs N | --workers N] [--adapt MIN MAX] [--set KEY=VALUE]... [--keep] [--name NAME]
@@ -198,15 +200,16 @@ class DaskClusterMagics(Magics):  # type: ignore[misc, unused-ignore]
         _say(sentences.cluster_text(self._chosen(args.cluster).state))
 
     def _scale(self, args: argparse.Namespace) -> None:
+        size = scale_arguments(args)
         cluster = self._remote(args.cluster)
-        cluster.scale(**({"jobs": args.n} if args.jobs else {"n": args.n}))
-        _say(_size(cluster))
+        note = cluster.scale(**size)
+        _say(sentences.resized(cluster.state, note, args.group))
 
     def _adapt(self, args: argparse.Namespace) -> None:
-        minimum, maximum = checked_range(args.minimum, args.maximum)
+        limits = adapt_arguments(args)
         cluster = self._remote(args.cluster)
-        cluster.adapt(minimum=minimum, maximum=maximum)
-        _say(_size(cluster))
+        cluster.adapt(**limits)
+        _say(sentences.resized(cluster.state, None, args.group))
 
     def _logs(self, args: argparse.Namespace) -> None:
         cluster = self._remote(args.cluster)
@@ -246,7 +249,7 @@ class DaskClusterMagics(Magics):  # type: ignore[misc, unused-ignore]
         _say("\n".join([table(("NAME", "SYSTEM", "FROM", "TITLE"), rows), *problems]))
 
     def _held(self, args: argparse.Namespace) -> None:
-        _say(sentences.held_text([one.to_dict() for one in ds.held()]))
+        _say(held_text([one.to_dict() for one in ds.held()]))
 
     def _sweep(self, args: argparse.Namespace) -> None:
         with interruptible():
@@ -315,13 +318,6 @@ def _disconnect(client: Any) -> None:
 
 def _alive(cluster: Cluster | OneMachine) -> bool:
     return cluster.state.get("state") not in (sentences.ENDED | {"stopping"})
-
-
-def _size(cluster: Cluster | OneMachine) -> str:
-    state = cluster.state
-    adapt = state.get("adapt")
-    tail = f", adapts between {adapt['minimum']} and {adapt['maximum']}" if adapt else ""
-    return f"{sentences.label(state)}: {sentences.workers(state)}{tail}"
 
 
 def _release(cluster: Cluster | OneMachine) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -137,29 +137,39 @@ def _choices(action: argparse.Action, given: list[str]) -> Iterator[tuple[str, s
             yield from ((cluster.name, "cluster") for cluster in ds.clusters())
     elif action.dest in ("cluster", "clusters"):
         yield from ((cluster.name, "cluster") for cluster in ds.clusters())
+    elif action.dest == "group":
+        yield from ((name, "group") for name in sorted({name for one in ds.clusters() for name in one.group_names}))
     elif action.dest == "settings":
         yield from ((f"{field}=", "field") for field in _fields(given[0] if given else "local"))
 
 
 def _fields(profile: str) -> list[str]:
     """Return the fields that ``--set`` takes for a profile, dotted."""
+    from dask_steward.profiles import ProfileStore
     from dask_steward.profiles.schema import schema as schema_of
 
     system = next((info.system for info in ds.profiles() if info.name == profile), None)
     if system is None:
         return []
     schema = schema_of(system)
-    return list(_dotted(schema, schema.get("$defs", {}), ""))
+    groups = getattr(ProfileStore().resolve(profile), "groups", {})
+    return list(_dotted(schema, schema.get("$defs", {}), "", {"groups": groups}))
 
 
-def _dotted(schema: Mapping[str, Any], definitions: Mapping[str, Any], prefix: str) -> Iterator[str]:
-    """Yield the dotted names of a JSON Schema's fields that hold plain values."""
+def _dotted(
+    schema: Mapping[str, Any], definitions: Mapping[str, Any], prefix: str, names: Mapping[str, Iterable[str]]
+) -> Iterator[str]:
+    """Yield the dotted names of a JSON Schema's fields that hold plain values; `names` are those of its mappings."""
     for name, field in schema.get("properties", {}).items():
         inner = next((part for part in _variants(field, definitions) if part.get("properties")), None)
-        if inner is None:
+        entry = definitions.get((field.get("additionalProperties") or {}).get("$ref", "").rpartition("/")[2])
+        if entry is not None:  # names to mappings, such as groups
+            for key in names.get(name, ()):
+                yield from _dotted(entry, definitions, f"{prefix}{name}.{key}.", {})
+        elif inner is None:
             yield prefix + name
         else:
-            yield from _dotted(inner, definitions, f"{prefix}{name}.")
+            yield from _dotted(inner, definitions, f"{prefix}{name}.", {})
 
 
 def _variants(field: Mapping[str, Any], definitions: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

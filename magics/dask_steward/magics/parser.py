@@ -6,7 +6,14 @@ import argparse
 import shlex
 from functools import cache
 
-from dask_steward.console.arguments import Parser, add_start_options, seconds, whole
+from dask_steward.console.arguments import (
+    Parser,
+    add_adapt_options,
+    add_scale_options,
+    add_start_options,
+    seconds,
+    whole,
+)
 from dask_steward.errors import UsageError
 
 _START = "start a cluster from a profile, and bind client and cluster"
@@ -39,14 +46,12 @@ def line_parser() -> Parser:
 
     _cluster(sub.add_parser("status", help="show a cluster"))
 
-    scale = sub.add_parser("scale", help="set the number of workers (of jobs, with --jobs)")
-    scale.add_argument("n", metavar="N", type=whole(), help="how many")
-    scale.add_argument("--jobs", action="store_true", help="N counts jobs")
+    scale = sub.add_parser("scale", help="set the size, in workers or another unit")
+    add_scale_options(scale)
     _cluster_option(scale)
 
     adapt = sub.add_parser("adapt", help="let a cluster grow and shrink with its work")
-    adapt.add_argument("minimum", metavar="MIN", type=whole())
-    adapt.add_argument("maximum", metavar="MAX", type=whole())
+    add_adapt_options(adapt)
     _cluster_option(adapt)
 
     logs = _cluster(sub.add_parser("logs", help="show the logs of a cluster"))

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from dask_steward.console import arguments, sentences, tables
+from dask_steward.console import arguments, held, moments, sentences, tables
 from dask_steward.console.arguments import HelpShown, Parser
 from dask_steward.errors import UsageError
 
 
-@pytest.mark.parametrize("module", [arguments, sentences, tables])
+@pytest.mark.parametrize("module", [arguments, held, moments, sentences, tables])
 def test_examples_in_the_documentation(module: Any) -> None:
     result = doctest.testmod(module)
     assert result.attempted > 0
@@ -113,7 +113,7 @@ class TestSentences:
         assert "None" not in text
 
     def test_nothing_held_is_an_answer(self) -> None:
-        assert sentences.held_text([]) == "held: nothing"
+        assert held.held_text([]) == "held: nothing"
 
     def test_one_log_has_no_headline(self) -> None:
         assert sentences.logs_text({"keeper": "a\n"}) == "a"

@@ -17,7 +17,9 @@ from typing import Any
 from distributed import Scheduler
 from distributed.core import Status
 from distributed.protocol import pickle
+from distributed.versions import get_versions
 
+from dask_steward.clusters import versions
 from dask_steward.clusters.demand import Demand, demand_of
 from dask_steward.clusters.summary import SummaryPlugin
 
@@ -31,6 +33,8 @@ HEARTBEAT_MARGIN = 0.25
 DRAIN_INTERVAL = 0.1
 #: Seconds after which data that nobody could take are offered again.
 MOVE_AGAIN = 0.5
+#: Seconds for which a task that is to fail is waited for, until it has a worker.
+GIVE_UP_LIMIT = 60.0
 
 
 @dataclass(frozen=True)
@@ -182,6 +186,10 @@ class Agent(abc.ABC):
         """Return the scheduler's own description, with all workers."""
 
     @abc.abstractmethod
+    async def mismatch(self) -> str | None:
+        """Return one sentence about workers that run another Dask or Python than the scheduler; None without such."""
+
+    @abc.abstractmethod
     async def worker_logs(self, tail: int, worker: str | None = None) -> dict[str, str]:
         """Return the last lines of the workers' own logs by name, of one (name or address) or of all."""
 
@@ -259,22 +267,26 @@ class LocalAgent(Agent):
 
     async def give_up(self, tasks: Mapping[str, str]) -> None:
         scheduler = self.scheduler
-        by_name = {str(task.key): task for worker in scheduler.workers.values() for task in worker.processing}
-        for name, sentence in tasks.items():
-            task = by_name.get(name)
-            if task is None or task.processing_on is None:
-                continue
-            error = pickle.dumps(RuntimeError(sentence))
-            stimulus = f"dask-steward-give-up-{time.time()}"
-            done = scheduler.transition(
-                task.key,
-                "erred",
-                stimulus_id=stimulus,
-                exception=error,
-                cause=task.key,
-                worker=task.processing_on.address,
-            )
-            scheduler.transitions(done, stimulus)
+        left = {key: tasks[name] for key in scheduler.tasks if (name := str(key)) in tasks} if tasks else {}
+        deadline = time.monotonic() + GIVE_UP_LIMIT
+        while left and time.monotonic() < deadline:
+            for key in list(left):
+                task = scheduler.tasks.get(key)
+                if task is None or task.state in ("memory", "erred", "forgotten", "released"):
+                    del left[key]
+                elif task.processing_on is not None:
+                    stimulus = f"dask-steward-give-up-{time.time()}"
+                    done = scheduler.transition(
+                        key,
+                        "erred",
+                        stimulus_id=stimulus,
+                        exception=pickle.dumps(RuntimeError(left.pop(key))),
+                        cause=key,
+                        worker=task.processing_on.address,
+                    )
+                    scheduler.transitions(done, stimulus)
+            if left:  # it has no worker yet: only a task that has one can fail
+                await asyncio.sleep(DRAIN_INTERVAL)
 
     def _set_status(self, address: str, status: Status, stimulus: str) -> None:
         """Tell scheduler and worker together: told alone, the scheduler would be overruled by the worker's own word."""
@@ -357,6 +369,10 @@ class LocalAgent(Agent):
     async def identity(self) -> dict[str, Any]:
         found: dict[str, Any] = self.scheduler.identity(n_workers=-1)
         return found
+
+    async def mismatch(self) -> str | None:
+        workers = {str(state.name): state.versions for state in self.scheduler.workers.values()}
+        return versions.mismatch(get_versions(), workers)
 
     async def worker_logs(self, tail: int, worker: str | None = None) -> dict[str, str]:
         workers = self.scheduler.workers

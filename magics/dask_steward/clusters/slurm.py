@@ -7,14 +7,23 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from distributed.comm.addressing import get_address_host
+from distributed.comm.addressing import get_address_host, get_address_host_port
+from distributed.security import Security
+from distributed.utils import get_ip, get_ip_interface
 
 from dask_steward import managers
-from dask_steward.clusters import jobqueue, jobscript
-from dask_steward.clusters.base import Site, Workforce
-from dask_steward.clusters.line import Line
+from dask_steward.clusters import jobqueue, jobscript, scheduler_script
+from dask_steward.clusters.agent import Agent
+from dask_steward.clusters.base import HoldingView, Site, Workforce
+from dask_steward.clusters.line import Event, Line
 from dask_steward.clusters.queue import QueueWorkforce
-from dask_steward.clusters.systems import System
+from dask_steward.clusters.reach import contact_of
+from dask_steward.clusters.remote import RemoteAgent
+from dask_steward.clusters.scheduler import Pages
+from dask_steward.clusters.scheduler_job import KEY as SCHEDULER_KEY
+from dask_steward.clusters.scheduler_job import SchedulerJob
+from dask_steward.clusters.systems import SchedulerStart, System
+from dask_steward.clusters.tunnel import RemotePages
 from dask_steward.ledger import entries
 from dask_steward.managers.base import Unknown
 from dask_steward.managers.fit import unfit
@@ -27,6 +36,11 @@ class SlurmSystem(System):
     """Scheduler in the keeper, workers in jobs that hold the line to it."""
 
     def prepare(self) -> None:
+        self._scheduler_job: SchedulerJob | None = None
+        self._scheduler_facts: dict[str, Any] = {}
+        self._workforce: QueueWorkforce | None = None
+        self._remote: RemoteAgent | None = None
+        self._line: Line | None = None
         jobqueue.load_jobqueue()
         self._manager = managers.get("slurm", dict(os.environ))
 
@@ -46,37 +60,127 @@ class SlurmSystem(System):
             given["interface"] = interface
         return given
 
+    async def start_agent(self, start: SchedulerStart) -> Agent:
+        place = scheduler_script.place_of(self.profile)
+        if place is None:
+            agent = await super().start_agent(start)
+            own = {"host", "interface"} & set(self.scheduler_arguments())
+            self._open_line(get_address_host(agent.address), bind=bool(own))
+            return agent
+        self._open_line(self._own_host(), bind=bool(self.options.get("interface")))
+        script, cores = scheduler_script.render(
+            self.options,
+            place,
+            folder=self.folder,
+            tag=self.tag,
+            log_file=self._log_of("%j"),
+            scheduler=self.scheduler_arguments(),
+            tls=start.tls,
+            pages=str(self.profile.get("dashboard") or "socket") != "off",
+            line=self._ends("", None),
+            local_directory=self.options.get("local_directory") or self._config("local-directory"),
+        )
+        self._scheduler_job = job = SchedulerJob(
+            self._manager,
+            start.log,
+            tag=self.tag,
+            folder=self.folder,
+            script=script,
+            cores=cores,
+            log_of=self._log_of,
+            waiting=start.waiting,
+            lost=start.lost,
+        )
+        self._scheduler_facts = facts = await job.start()
+        self._remote = remote = RemoteAgent(facts["address"], start.security, job.doubt)
+        await remote.arrive(job.id or "", job.node)
+        return remote
+
+    def _own_host(self) -> str:
+        """Return this host's address as the nodes reach it, where no scheduler here tells it."""
+        interface = self.options.get("interface") or self._config("interface")
+        try:
+            return str(get_ip_interface(interface) if interface else get_ip())
+        except ValueError:  # a name that only the nodes have
+            return str(get_ip())
+
+    def _open_line(self, host: str, *, bind: bool) -> None:
+        """Listen for the jobs' lines, on one address only where the profile chooses one."""
+        options = self.profile.get("line") or {}
+        loop = asyncio.get_running_loop()
+
+        def heard(event: Event) -> None:
+            loop.call_soon_threadsafe(self._heard, event)
+
+        os.makedirs(os.path.join(self.folder, entries.LOGS), mode=0o700, exist_ok=True)
+        self._line_host = options.get("host") or host
+        self._line = Line(
+            self.tag,
+            host if bind else "",
+            _ports(options.get("ports")),
+            heard,
+        )
+        self._line.start()
+
+    def _heard(self, event: Event) -> None:
+        if event.key == SCHEDULER_KEY and self._scheduler_job is not None:
+            self._scheduler_job.heard(event)
+        elif self._workforce is not None:
+            self._workforce.heard(event)
+
+    def _ends(self, scheduler_host: str, scheduler_port: int | None) -> jobscript.LineEnds:
+        if self._line is None:
+            raise RuntimeError("the line is not open")
+        options = self.profile.get("line") or {}
+        return jobscript.LineEnds(
+            host=self._line_host,
+            port=self._line.port,
+            scheduler_host=scheduler_host,
+            scheduler_port=scheduler_port,
+            silence=float(options.get("silence") or 120.0),
+            keeper_secret=self._line.keeper_secret,
+            job_secret=self._line.job_secret,
+        )
+
+    def _log_of(self, id: str) -> str:
+        return os.path.join(self.folder, entries.LOGS, f"{id}.log")
+
+    def holdings(self) -> list[HoldingView]:
+        return self._scheduler_job.holdings() if self._scheduler_job is not None else []
+
+    def core_seconds(self) -> float:
+        return self._scheduler_job.core_seconds() if self._scheduler_job is not None else 0.0
+
+    def warnings(self) -> list[str]:
+        found = (self._scheduler_job and self._scheduler_job.warning, self._remote and self._remote.warning)
+        return [one for one in found if one]
+
+    async def pages(self, agent: Agent, security: Security, listen: str, path: str) -> Pages | RemotePages:
+        if self._scheduler_job is None:
+            return await super().pages(agent, security, listen, path)
+        made = RemotePages(agent.address, security, listen, path, self._scheduler_facts.get("pages"))
+        await made.start()
+        return made
+
+    async def release(self) -> str | None:
+        left = await self._scheduler_job.release() if self._scheduler_job is not None else None
+        if self._line is not None:
+            self._line.close()
+        return left
+
     def workforce(self, site: Site, ask: Mapping[str, Any]) -> tuple[Workforce, int]:
-        scheduler = site.scheduler
-        host = get_address_host(scheduler.address)
-        own = {"host", "interface"} & set(self.scheduler_arguments())
-        line_options = self.profile.get("line") or {}
+        # Another address than the scheduler's own where the profile says so: a forwarded port, an outer name.
+        address = contact_of(site.agent.address, self.scheduler_arguments().get("contact_address"))
         logs = os.path.join(self.folder, entries.LOGS)
-        os.makedirs(logs, mode=0o700, exist_ok=True)
         shape = jobqueue.shape_of_slurm(
             {**self.options, "interface": self.options.get("interface") or self._interface()},
-            scheduler=scheduler.address,
+            scheduler=address,
             name=_NAME,
             python=site.python,
             log_file=os.path.join(logs, "%j.log"),
             tls=site.tls,
         )
-        made: list[QueueWorkforce] = []
-        line = Line(
-            site.tag,
-            host if own else "",
-            _ports(line_options.get("ports")),
-            lambda event: scheduler.loop.add_callback(made[0].heard, event),
-        )
-        ends = jobscript.LineEnds(
-            host=host,
-            port=line.port,
-            scheduler_host=host,
-            scheduler_port=scheduler.port,
-            silence=float(line_options.get("silence") or 120.0),
-            keeper_secret=line.keeper_secret,
-            job_secret=line.job_secret,
-        )
+        ends = self._ends(*get_address_host_port(address))
 
         def script(key: str) -> str:
             return jobscript.render(
@@ -97,11 +201,10 @@ class SlurmSystem(System):
             processes=shape.processes,
             cores=shape.cores,
             memory=shape.memory,
-            line=line,
-            log_of=lambda id: os.path.join(logs, f"{id}.log"),
+            line=self._line,
+            log_of=self._log_of,
         )
-        made.append(workforce)
-        line.start()
+        self._workforce = workforce
         workforce.start()
         self._checking = asyncio.create_task(self._check_size(workforce, shape))
         # Without a size it is one job: dask-jobqueue would start none, and the first computation would wait for ever.

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dask_steward.clusters.base import Site, Workforce
+from dask_steward.clusters.base import HoldingView, Site, Workforce
 from dask_steward.errors import StartFailed
 from dask_steward.ledger.holdings import HoldingsLog
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from distributed.security import Security
 
     from dask_steward.clusters.agent import Agent
+    from dask_steward.clusters.scheduler import Pages
+    from dask_steward.clusters.tunnel import RemotePages
 
 #: Module and class of each system; imported only in the keeper that needs it.
 _SYSTEMS = {
@@ -96,6 +98,42 @@ class System(abc.ABC):
 
         scheduler = await start_scheduler(self.scheduler_arguments(), start.security, tls=bool(start.tls))
         return LocalAgent(scheduler, f"{self.tag}-summary")
+
+    async def pages(self, agent: Agent, security: Security, listen: str, path: str) -> Pages | RemotePages:
+        """Return Dask's pages, listening.
+
+        Parameters
+        ----------
+        agent : Agent
+            What `start_agent` returned.
+        security : Security
+            For the cluster's comms.
+        listen : str
+            ``off``, ``socket``, ``tcp`` or ``tcp:PORT``.
+        path : str
+            Path of the private socket.
+        """
+        from dask_steward.clusters.scheduler import Pages
+
+        made = Pages(agent.scheduler, listen, path)  # type: ignore[attr-defined]
+        made.start()
+        return made
+
+    def holdings(self) -> list[HoldingView]:
+        """Return what is held for the scheduler."""
+        return []
+
+    def core_seconds(self) -> float:
+        """Return core-seconds held for the scheduler so far."""
+        return 0.0
+
+    def warnings(self) -> list[str]:
+        """Return sentences about the scheduler that a person should see."""
+        return []
+
+    async def release(self) -> str | None:
+        """Give back what is held for the scheduler; return what may still be held, None when all was verified gone."""
+        return None
 
     @abc.abstractmethod
     def workforce(self, site: Site, ask: Mapping[str, Any]) -> tuple[Workforce, int]:

@@ -39,6 +39,19 @@ _OTHER_CLUSTER = re.compile(r"^#SBATCH\s+(?:.*\s)?(?:-M|--clusters?(?=[=\s]))", 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
+def submit_command(job_name: str, comment: str, count: int = 1) -> list[str]:
+    """Return the command that submits the script on its standard input `count` times."""
+    return [
+        "sbatch",
+        "--parsable",
+        f"--job-name={job_name}",
+        f"--comment={comment}",
+        # A job that Slurm starts again by itself (a node failed) is the same job; its first log must not be lost.
+        "--open-mode=append",
+        *([f"--array=0-{count - 1}"] if count > 1 else []),
+    ]
+
+
 class Slurm(Manager):
     """The Slurm whose controller this user's commands ask.
 
@@ -77,15 +90,7 @@ class Slurm(Manager):
         self._check_one_cluster(script)
         if cwd is not None and not os.path.isdir(cwd):
             raise SubmitRefused(f"the folder {cwd} from which the job is to be submitted does not exist.")
-        arguments = [
-            "--parsable",
-            f"--job-name={job_name}",
-            f"--comment={comment}",
-            # A job that Slurm starts again by itself (a node failed) is the same job; its first log must not be lost.
-            "--open-mode=append",
-        ]
-        if count > 1:
-            arguments.append(f"--array=0-{count - 1}")
+        _, *arguments = submit_command(job_name, comment, count)
         seconds = self.timeout if timeout is None else timeout
         try:
             done = self._run("sbatch", *arguments, timeout=seconds, text=script, cwd=cwd)

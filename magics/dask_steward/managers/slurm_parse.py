@@ -53,6 +53,9 @@ _RANGE = re.compile(r"(\d+)(?:-(\d+)(?::(\d+))?)?")
 _ID = re.compile(r"\d+(?:_\d+|\+\d+|_\[[\d,:%-]+\])?")
 _ANSWER = re.compile(r"[ \t]*(\d+)(?:;[\w.-]+)?[ \t\r]*")
 _DURATION = re.compile(r"(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+)")
+WORDS = 600
+"""Letters of a complaint that are shown; Slurm's own are one or two lines."""
+
 _PREFIX = re.compile(r"^\w+: (?:error|fatal): ")
 
 
@@ -225,9 +228,17 @@ def words(err: str, out: str = "") -> str:
 
     >>> words("sbatch: error: invalid partition specified: debgu\nsbatch: error: Batch job submission failed: x\n")
     'invalid partition specified: debgu; Batch job submission failed: x'
+    >>> words("sbatch: error: \x1b[2J no\x00 account")
+    '[2J no account'
     """
-    lines = [_PREFIX.sub("", " ".join(line.split())) for line in (err.strip() or out.strip()).splitlines()]
-    return "; ".join(dict.fromkeys(line for line in lines if line))
+    lines = [_PREFIX.sub("", " ".join(_plain(line).split())) for line in (err.strip() or out.strip()).splitlines()]
+    said = "; ".join(dict.fromkeys(line for line in lines if line))
+    return said if len(said) <= WORDS else f"{said[:WORDS]}…"
+
+
+def _plain(line: str) -> str:
+    """Return a line without what a terminal would take for an order: these words are shown to a person."""
+    return "".join(one if one.isprintable() else " " for one in line)
 
 
 def _text(raw: str) -> str | None:

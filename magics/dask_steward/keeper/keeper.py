@@ -11,11 +11,12 @@ from collections.abc import Coroutine, Iterator
 from typing import Any
 
 from dask_steward.clusters.adaptive import Adaptive, limits_of
-from dask_steward.clusters.agent import Agent, LocalAgent
+from dask_steward.clusters.agent import Agent
 from dask_steward.clusters.base import Site, Workforce
 from dask_steward.clusters.scheduler import Pages, security_of
 from dask_steward.clusters.security import KeysAside
 from dask_steward.clusters.systems import SchedulerStart, System
+from dask_steward.clusters.tunnel import RemotePages
 from dask_steward.errors import StartFailed, StewardError, WrongState
 from dask_steward.keeper.control import ControlSocket
 from dask_steward.keeper.facts import Facts
@@ -68,9 +69,11 @@ class Keeper:
         self._agent: Agent | None = None
         self._workforce: Workforce | None = None
         self._adaptive: Adaptive | None = None
-        self._pages: Pages | None = None
+        self._pages: Pages | RemotePages | None = None
         self._summary: dict[str, Any] = {}
         self._busy = 0.0
+        self._mismatch: str | None = None
+        self._workers_changed = False
         self._ended = False
         self._was_ready = False
         self._becoming_ready: asyncio.Task[None] | None = None
@@ -149,14 +152,13 @@ class Keeper:
         if limits:
             self.adapt(limits)
         self._in_background(self._watch())
-        if isinstance(agent, LocalAgent):
-            dashboard = str(profile.get("dashboard") or "socket")
-            self._pages = Pages(agent.scheduler, dashboard, self.facts.dashboard_socket)
-            self._pages.start()
+        listen = str(profile.get("dashboard") or "socket")
+        self._pages = await self._system.pages(agent, security, listen, self.facts.dashboard_socket)
         self.changed()
 
     def _scheduler_waits(self, why: str) -> None:
-        self._to("starting", why)
+        if not self._stop.is_set():
+            self._to("pending", why)
 
     def _scheduler_lost(self, why: str) -> None:
         self.fail(StartFailed(why))
@@ -169,6 +171,7 @@ class Keeper:
         if self._adaptive is not None:
             self._adaptive.stop()
         left = await self._workforce.release(self._urgent) if self._workforce is not None else None
+        left = await self._system.release() or left
         for task in self._background:
             task.cancel()
         if self._pages is not None:
@@ -208,12 +211,14 @@ class Keeper:
     # -- what happens --
 
     def _joined(self, address: str, name: str) -> None:
+        self._workers_changed = True
         joined = getattr(self._workforce, "joined", None)
         if joined is not None:
             joined(address, name)
         self.changed()
 
     def _left(self, address: str) -> None:
+        self._workers_changed = True
         left = getattr(self._workforce, "left", None)
         if left is not None:
             left(address)
@@ -313,6 +318,10 @@ class Keeper:
             return False
         self._busy = summary.pop("busy_seconds")
         changed, self._summary = summary != self._summary, summary
+        if self._workers_changed:
+            self._workers_changed = False
+            before, self._mismatch = self._mismatch, await self._agent.mismatch()
+            changed = changed or before != self._mismatch
         return bool(changed)
 
     # -- what is asked over the control socket --
@@ -391,13 +400,22 @@ class Keeper:
                 "dashboard": self._pages.where if self._pages is not None else None,
                 "dashboard_reason": self._pages.why_not if self._pages is not None else None,
             },
-            "holdings": [one.to_json() for one in workforce.holdings()] if workforce is not None else [],
+            "holdings": [
+                one.to_json()
+                for one in (*self._system.holdings(), *(workforce.holdings() if workforce is not None else ()))
+            ],
             "spend": {
-                "core_seconds_held": round(workforce.core_seconds(), 1) if workforce is not None else 0.0,
+                "core_seconds_held": round(
+                    self._system.core_seconds() + (workforce.core_seconds() if workforce is not None else 0.0), 1
+                ),
                 "core_seconds_busy": round(self._busy, 1),
             },
             "adapt": self._adaptive.limits.to_json() if self._adaptive is not None else None,
             "unit": workforce.unit if workforce is not None else None,
-            "warnings": list(workforce.warnings) if workforce is not None else [],
+            "warnings": [
+                *(workforce.warnings if workforce is not None else ()),
+                *self._system.warnings(),
+                *([self._mismatch] if self._mismatch else ()),
+            ],
             "logs": os.path.join(self.request.folder, entries.LOGS),
         }

@@ -166,6 +166,7 @@ class Manager(ABC):
     """
 
     system: str
+    timeout: float
 
     @abstractmethod
     def submit(
@@ -229,12 +230,32 @@ class Manager(ABC):
         """Cancel all jobs of this user that have the tag as their exact name: the last resort when ids are lost."""
 
     @abstractmethod
-    def explain(self, status: JobStatus) -> str:
-        """Return the state and its reason as one phrase for a person."""
+    def explain(self, status: JobStatus, facts: object = None) -> str:
+        """Return the state and its reason as one phrase for a person.
+
+        Parameters
+        ----------
+        status : JobStatus
+            The job.
+        facts : object, optional
+            What `facts` answered to the question that `explained_by` named: the phrase then holds numbers.
+        """
+
+    def explained_by(self, status: JobStatus) -> str | None:
+        """Return the name of the question whose answer explains more of a job's reason, where there is one."""
+        return None
+
+    def facts(self, question: str, *, timeout: float | None = None) -> object | Unknown:
+        """Return the answer to a question that `explained_by` named, as JSON: the same one for all jobs of a user."""
+        return Unknown(f"{self.system} knows no more about {question}")
 
     def node_sizes(self, *, timeout: float | None = None) -> tuple[NodeSize, ...] | Unknown:
         """Return the kinds of nodes that there are, by partition, where the manager can tell."""
         return Unknown(f"{self.system} does not tell the sizes of its nodes")
+
+    def connection(self) -> dict[str, str]:
+        """Return what tells this manager from others of the same system: who has the same is told the same."""
+        return self.remembered()
 
     @abstractmethod
     def remembered(self) -> dict[str, str]:

@@ -75,6 +75,11 @@ class Slurm(Manager):
     def remembered(self) -> dict[str, str]:
         return {name: self._environment[name] for name in (*CONNECTION, *PATHS) if name in self._environment}
 
+    def connection(self) -> dict[str, str]:
+        # Not the whole PATH: two environments that find the same squeue ask the same controller.
+        found = {name: self._environment[name] for name in CONNECTION if name in self._environment}
+        return {**found, "squeue": command.find("squeue", self._environment.get("PATH", os.defpath)) or ""}
+
     def submit(
         self,
         script: str,
@@ -149,7 +154,7 @@ class Slurm(Manager):
         done = self.ask(("scancel", "--me", f"--name={tag}"), timeout)
         return done if isinstance(done, Unknown) else _judge_scancel(done)
 
-    def explain(self, status: JobStatus) -> str:
+    def explain(self, status: JobStatus, facts: object = None) -> str:
         return slurm_words.explain(status)
 
     def node_sizes(self, *, timeout: float | None = None) -> tuple[NodeSize, ...] | Unknown:

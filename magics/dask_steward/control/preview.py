@@ -1,0 +1,151 @@
+"""What a start would submit and hold, and when it would begin; nothing is submitted, and nothing is written."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from dask_steward.control.one_machine import SYSTEMS as ONE_MACHINE
+from dask_steward.control.previewed import Candidate, Preview
+from dask_steward.control.rendering import one_machine, read, render
+from dask_steward.control.site_says import CLOSED, SiteSays
+from dask_steward.control.sizes import ask_of
+from dask_steward.errors import ProfileError, StewardError, UsageError
+
+#: Questions to a controller at once.
+QUESTIONS_AT_ONCE = 4
+
+
+def preview(
+    profile: str = "local",
+    *,
+    workers: int | None = None,
+    jobs: int | None = None,
+    cores: int | None = None,
+    memory: str | int | None = None,
+    set: Mapping[str, Any] | None = None,
+    test_only: bool = False,
+) -> Preview:
+    """Return what a start of a profile would submit and hold. Nothing is submitted.
+
+    Parameters
+    ----------
+    profile : str
+        Name of the profile.
+    workers, jobs, cores : int, optional
+        Size, in one unit; by default the profile's own.
+    memory : str or int, optional
+        Size in memory, bytes or such as ``"64 GB"``.
+    set : mapping, optional
+        Fields set over the profile, by dotted path.
+    test_only : bool
+        Ask the resource manager when and where the first job of each group would start.
+
+    Raises
+    ------
+    ProfileNotFound, ProfileError, UsageError, StartFailed
+        What a start would raise before it submits anything.
+    """
+    ask = ask_of(workers=workers, jobs=jobs, cores=cores, memory=memory)
+    (found,) = _previews([(profile, profile, dict(set or {}))], ask, test_only)
+    if isinstance(found, StewardError):
+        raise found
+    return found
+
+
+def compare(
+    profiles: str | Sequence[str],
+    *,
+    partitions: Sequence[str] = (),
+    set: Mapping[str, Any] | None = None,
+    workers: int | None = None,
+    jobs: int | None = None,
+    cores: int | None = None,
+    memory: str | int | None = None,
+) -> list[Candidate]:
+    """Return which profile, or which partition of a profile, would start first, the first one first.
+
+    Parameters
+    ----------
+    profiles : str or sequence of str
+        Names of profiles.
+    partitions : sequence of str
+        Each profile is tried in each of these, instead of its own.
+    set : mapping, optional
+        Fields set over each profile, by dotted path.
+    workers, jobs, cores, memory
+        Size, as for `preview`.
+
+    Raises
+    ------
+    UsageError
+        If the size is wrong, or there is nothing to compare.
+    """
+    names = [profiles] if isinstance(profiles, str) else list(profiles)
+    if not names:
+        raise UsageError("There is nothing to compare: name profiles.", field="compare")
+    ask = ask_of(workers=workers, jobs=jobs, cores=cores, memory=memory)
+    wanted = [
+        (name if partition is None else f"{name} in {partition}", name, dict(set or {}) | _queue(partition))
+        for name in names
+        for partition in (partitions or (None,))
+    ]
+    found = [
+        _candidate(label, answer)
+        for (label, _, _), answer in zip(wanted, _previews(wanted, ask, test_only=True), strict=True)
+    ]
+    return sorted(found, key=lambda one: (one.refusal is not None, one.start is None, one.start or 0.0))
+
+
+def _queue(partition: str | None) -> dict[str, str]:
+    return {} if partition is None else {"options.queue": partition}
+
+
+def _candidate(label: str, answer: Preview | StewardError) -> Candidate:
+    if isinstance(answer, StewardError):
+        return Candidate(label, refusal=str(answer))
+    if not answer.groups:
+        return Candidate(label, start=time.time(), nodes="this machine", warnings=answer.warnings)
+    first = next((one for one in answer.groups if one.jobs), answer.groups[0])
+    refusal = answer.refusal or next((one for one in answer.warnings if one.startswith(CLOSED)), None)
+    if refusal is not None:
+        return Candidate(label, partition=first.partition, refusal=refusal)
+    return Candidate(label, first.start, first.nodes, first.partition, warnings=answer.warnings)
+
+
+def _previews(
+    wanted: Sequence[tuple[str, str, dict[str, Any]]], ask: dict[str, Any], test_only: bool
+) -> list[Preview | StewardError]:
+    """Return a preview, or the error that its start would raise, for each (label, profile, settings)."""
+    from dask_steward.profiles import ProfileStore
+
+    found: list[Preview | StewardError | None] = [None] * len(wanted)
+    plains: dict[int, dict[str, Any]] = {}
+    store = ProfileStore()
+    for index, (_, name, settings) in enumerate(wanted):
+        try:
+            plains[index] = store.resolve(name, settings).expanded(os.environ).to_json() | {"name": name}
+        except ProfileError as error:
+            found[index] = error
+    for index, plain in plains.items():
+        if plain["system"] in ONE_MACHINE:
+            found[index] = one_machine(plain, ask)
+    open_ones = [index for index in plains if found[index] is None]
+    for python in {plains[index].get("python") for index in open_ones}:
+        indices = [index for index in open_ones if plains[index].get("python") == python]
+        try:
+            answers = render(python, [{"profile": plains[index], "ask": ask} for index in indices])
+        except StewardError as error:
+            answers = [{"error": error.to_dict()} for _ in indices]
+        for index, answer in zip(indices, answers, strict=True):
+            found[index] = read(plains[index], answer)
+    sites = {one.system: SiteSays(one.system) for one in found if isinstance(one, Preview) and one.groups}
+
+    def ask_site(one: Preview | StewardError | None) -> Preview | StewardError | None:
+        return sites[one.system].of(one, test_only=test_only) if isinstance(one, Preview) and one.groups else one
+
+    with ThreadPoolExecutor(QUESTIONS_AT_ONCE) as pool:
+        return [one for one in pool.map(ask_site, found) if one is not None]

@@ -1,0 +1,61 @@
+"""What a start would submit, without a start: run by the interpreter that a profile names, as a keeper is.
+
+``python -m dask_steward.keeper.preview`` reads a list of requests (``{profile, ask}``) as JSON from its standard input
+and prints as many answers. Nothing is submitted, nothing is written. What is known only once a cluster runs is shown in
+angle brackets.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from dask_steward.errors import StartFailed, StewardError
+
+CLUSTER = "<cluster>"
+"""Stands for the id of the cluster."""
+
+
+def answer(request: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a start of one profile would take, or the error that it would end with."""
+    profile, ask = dict(request["profile"]), dict(request.get("ask") or {})
+    try:
+        if profile.get("system") == "local":
+            return _local(profile, ask)
+        if profile.get("system") == "slurm":
+            from dask_steward.clusters.slurm_preview import preview
+
+            return preview(profile, ask, CLUSTER)
+    except StewardError as error:
+        return {"error": error.to_dict()}
+    unknown = StartFailed(f"system: {profile.get('system')!r} has no preview in this version.", field="system")
+    return {"error": unknown.to_dict()}
+
+
+def _local(profile: Mapping[str, Any], ask: Mapping[str, Any]) -> dict[str, Any]:
+    from dask_steward.clusters.base import units_of
+    from dask_steward.clusters.local import size_of
+
+    ask = ask or {key: value for key, value in (profile.get("scale") or {}).items() if value is not None}
+    workers = ask.get("workers")
+    size = size_of(profile.get("options") or {}, int(workers) if workers is not None else None)
+    unit = {"workers": 1, "cores": size.threads, "memory": size.memory or 0}
+    return {"workers": units_of(unit, ask) if ask else size.workers, "threads": size.threads, "memory": size.memory}
+
+
+def main() -> int:
+    """Answer the requests on the standard input."""
+    # Whatever else is printed here (a configuration's warning, a library's greeting) must not mix with the answer.
+    out = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    answers = [answer(request) for request in json.load(sys.stdin)]
+    with out:
+        json.dump(answers, out)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

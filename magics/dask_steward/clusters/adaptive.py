@@ -12,7 +12,7 @@ from typing import Any
 
 from dask_steward.clusters.agent import Agent
 from dask_steward.clusters.base import Workforce
-from dask_steward.clusters.policy import Policy, needed
+from dask_steward.clusters.policy import Policy, needed, seen
 from dask_steward.errors import UsageError
 from dask_steward.units import parse_duration
 
@@ -176,7 +176,8 @@ class Adaptive:
         demand = await self._agent.demand(self.limits.target_duration)
         workforce, group = self._workforce, self.limits.group
         supply = workforce.supply(group)
-        need = needed(demand, group, workforce.shapes(), supply)
+        shapes = {name: seen(shape, demand, workforce.supply(name)) for name, shape in workforce.shapes().items()}
+        need = needed(demand, group, shapes, supply)
         wanted, now = workforce.size(group), time.monotonic()
         target = self._policy.size(now, need, wanted, supply)
         if target > wanted:
@@ -189,7 +190,7 @@ class Adaptive:
             self._down = asyncio.create_task(self._scale_down(target))
 
     async def _scale(self, target: int) -> None:
-        await self._workforce.scale(target, **({} if self.limits.group == "main" else {"group": self.limits.group}))
+        await self._workforce.scale(target, self.limits.group)
 
     async def _scale_down(self, target: int) -> None:
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +17,17 @@ if TYPE_CHECKING:
 
     from dask_steward.clusters.agent import Agent
 
+#: The group that a profile's own options describe.
+MAIN = "main"
 #: Units in which a cluster's size can be asked for.
 UNITS = ("workers", "jobs", "cores", "memory")
+
+
+def unknown_group(group: str, known: Iterable[str]) -> UsageError:
+    """Return the error for a group that a cluster does not have."""
+    return UsageError(
+        f"group: {group!r} is not known.", field="group", value=group, hint=f"This cluster has {', '.join(known)}."
+    )
 
 
 def first_cause(error: BaseException) -> BaseException:
@@ -49,6 +58,8 @@ class HoldingView:
     expected_start: float | None = None
     node: str | None = None
     since: float | None = None
+    group: str | None = None
+    ends: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON."""
@@ -101,6 +112,8 @@ class UnitView:
         It is being given back.
     started : float or None
         When it began to run (seconds since the epoch).
+    expiring : bool
+        Its walltime is nearly over, and another unit is to take its place.
     """
 
     key: str
@@ -109,6 +122,7 @@ class UnitView:
     workers: tuple[str, ...] = ()
     leaving: bool = False
     started: float | None = None
+    expiring: bool = False
 
 
 @dataclass
@@ -170,18 +184,18 @@ class Workforce(abc.ABC):
 
     Attributes
     ----------
-    wanted : int
-        Units that are wanted now.
     warnings : list of str
         Sentences that a person should see.
     failure : str or None
-        Why no worker can come at all; set once.
+        Why no worker can come at all, while none is there.
+    lost_for_good : bool
+        Too many workers died at once, the last one, too: also a cluster that did run is over then.
     """
 
     site: Site
-    wanted: int = 0
     warnings: list[str] = field(default_factory=list)
     failure: str | None = None
+    lost_for_good: bool = False
 
     @property
     @abc.abstractmethod
@@ -209,23 +223,52 @@ class Workforce(abc.ABC):
     def core_seconds(self) -> float:
         """Return core-seconds held so far."""
 
-    def size(self, group: str = "main") -> int:
-        """Return the number of units of a group that are wanted."""
-        return self.wanted
+    @abc.abstractmethod
+    def size(self, group: str = MAIN) -> int:
+        """Return the number of units of a group that are wanted.
+
+        Raises
+        ------
+        UsageError
+            If there is no such group.
+        """
+
+    def group_views(self) -> dict[str, dict[str, Any]]:
+        """Return for each group its asked, queued, running and lost workers, its units wanted and what one brings."""
+        return {MAIN: {**vars(self.counts()), "jobs": self.size(), "unit": self.unit}}
+
+    def losses(self) -> list[dict[str, Any]]:
+        """Return what went without being asked to, the newest last."""
+        return []
 
     def shapes(self) -> dict[str, Shape]:
         """Return what one unit brings, for each group by name."""
         unit = self.unit
         resources = self.site.options.get("resources") or {}
-        return {"main": Shape(int(unit["workers"]), int(unit["cores"]), unit["memory"], resources)}
+        return {MAIN: Shape(int(unit["workers"]), int(unit["cores"]), unit["memory"], resources)}
 
-    def supply(self, group: str = "main") -> list[UnitView]:
+    def supply(self, group: str = MAIN) -> list[UnitView]:
         """Return the units of a group: those that run and those that are on their way."""
         return []
 
     @abc.abstractmethod
-    async def scale(self, units: int) -> None:
-        """Want this many units; return when the change is under way (up) or done (down)."""
+    async def scale(self, units: int, group: str = MAIN, *, renew: bool = False) -> None:
+        """Want this many units of a group; return when the change is under way (up) or done (down).
+
+        Parameters
+        ----------
+        units : int
+            How many.
+        group : str
+            Of which group.
+        renew : bool
+            A person asks: what was refused or died too often is tried again.
+
+        Raises
+        ------
+        UsageError
+            If there is no such group.
+        """
 
     @abc.abstractmethod
     async def release(self, urgent: bool) -> str | None:
@@ -242,15 +285,27 @@ class Workforce(abc.ABC):
             None when all was verified gone, else what is still held and why.
         """
 
-    def units_for(self, ask: Mapping[str, float]) -> int:
-        """Return the number of whole units for a size, rounded up.
+    def unit_of(self, group: str = MAIN) -> dict[str, float]:
+        """Return what one unit of a group brings, as `unit`.
 
         Raises
         ------
         UsageError
-            If the size is not exactly one of workers, jobs, cores and memory, or negative.
+            If there is no such group.
         """
-        return units_of(self.unit, ask)
+        if group != MAIN:
+            raise unknown_group(group, [MAIN])
+        return self.unit
+
+    def units_for(self, ask: Mapping[str, float], group: str = MAIN) -> int:
+        """Return the number of whole units of a group for a size, rounded up.
+
+        Raises
+        ------
+        UsageError
+            If the size is not exactly one of workers, jobs, cores and memory, or negative, or there is no such group.
+        """
+        return units_of(self.unit_of(group), ask)
 
 
 def units_of(unit: Mapping[str, float], ask: Mapping[str, float]) -> int:

@@ -12,11 +12,15 @@ steward_reach() {
 }
 steward_host=@{host} steward_port=@{port} steward_silence=@{silence}
 steward_scheduler_host=@{scheduler_host} steward_scheduler_port=@{scheduler_port}
-steward_job="${@{job_id}:-$$}" steward_node="${@{node}:-$(hostname)}"
+# A task of an array has the array's key and id with its own number behind.
+steward_task=${@{task}:-}
+steward_key="@{key}${steward_task:+.$steward_task}"
+if [ -n "$steward_task" ]; then steward_job="${@{array_id}}_$steward_task"; else steward_job="${@{job_id}:-$$}"; fi
+steward_node="${@{node}:-$(hostname)}"
 steward_watch=
 if steward_reach "$steward_host" "$steward_port" \
     && { exec 9<>"/dev/tcp/$steward_host/$steward_port"; } 2>/dev/null; then
-  echo "hello @{tag} @{key} $steward_job @{job_secret} $steward_node" >&9
+  echo "hello @{tag} $steward_key $steward_job @{job_secret} $steward_node" >&9
   steward_why="what answers is not the keeper"
   if read -r -t 15 -u 9 steward_word; then
     if [ "$steward_word" = "@{keeper_secret}" ]; then steward_watch=line; fi
@@ -76,6 +80,8 @@ steward_end() {
     kill -KILL "${steward_pid%/environ}" 2>/dev/null
   done
   rm -rf -- "$steward_dir"
+  wait "$steward_worker" 2>/dev/null  # else bash writes "Killed" and the whole command behind the worker's last words
+  if [ -e "$steward_dir" ]; then rm -rf -- "$steward_dir"; fi
 }
 trap 'steward_end; exit 143' TERM INT HUP
 
@@ -100,9 +106,12 @@ steward_watching() {
 steward_watching &
 steward_watcher=$!
 
-wait "$steward_worker"
+wait "$steward_worker" 2>/dev/null
 steward_code=$?
+if [ "$steward_code" -gt 128 ] && kill -0 "$steward_watcher" 2>/dev/null; then
+  steward_say "the worker was ended by signal $((steward_code - 128))"
+fi
 kill -KILL "$steward_watcher" 2>/dev/null
-wait "$steward_watcher" 2>/dev/null  # else bash writes "Killed" behind the worker's last words
+wait "$steward_watcher" 2>/dev/null
 steward_end
 exit "$steward_code"

@@ -98,6 +98,8 @@ def render(
     environment: Mapping[str, str],
     local_directory: str | None,
     job_id: str = "SLURM_JOB_ID",
+    array_id: str = "SLURM_ARRAY_JOB_ID",
+    task: str = "SLURM_ARRAY_TASK_ID",
     node: str = "SLURMD_NODENAME",
 ) -> str:
     """Return the whole job script of one job.
@@ -107,7 +109,8 @@ def render(
     shape : JobShape
         What dask-jobqueue rendered, with `name` in its command.
     tag, key : str
-        The cluster's tag and our key of this job; the key is the worker's name, too.
+        The cluster's tag and our key of this job, or of the array whose tasks run the script: the task's number is
+        added on the node. The key is the worker's name, too.
     name : str
         The placeholder in the command that the key replaces.
     line : LineEnds
@@ -116,8 +119,8 @@ def render(
         Variables of the workers, as they are: what a profile writes as ``$NAME`` was expanded at the start.
     local_directory : str or None
         Where the workers spill; ``$TMPDIR`` and the like are expanded on the node.
-    job_id, node : str
-        Names of the manager's own variables.
+    job_id, array_id, task, node : str
+        Names of the manager's own variables; those of an array are not set in a single job.
     """
     exports = [f"  export {name}={shlex.quote(value)}" for name, value in environment.items()]
     return _template().substitute(
@@ -133,19 +136,21 @@ def render(
         keeper_secret=line.keeper_secret,
         job_secret=line.job_secret,
         job_id=job_id,
+        array_id=array_id,
+        task=task,
         node=node,
         parent=node_quote(local_directory) if local_directory else '"${TMPDIR:-/tmp}"',
         exports="\n".join(exports) or "  :",
         prologue="\n".join(shape.prologue) or ":",
-        command=_rename(shape.command, name, key),
+        command=_rename(shape.command, name),
     )
 
 
-def _rename(command: str, name: str, key: str) -> str:
+def _rename(command: str, name: str) -> str:
     before, found, after = command.partition(f"--name {name} ")
     if not found:
         raise StartFailed("dask-jobqueue rendered a worker without a name; this version is not known.")
-    return f"{before}--name {key} {after}"
+    return f'{before}--name "$steward_key" {after}'
 
 
 class _Shell(Template):

@@ -19,7 +19,16 @@ from distributed.core import Status
 from distributed.deploy.utils import nprocesses_nthreads
 from distributed.system import MEMORY_LIMIT
 
-from dask_steward.clusters.base import Counts, HoldingView, Site, UnitView, Workforce, first_cause
+from dask_steward.clusters.base import (
+    MAIN,
+    Counts,
+    HoldingView,
+    Site,
+    UnitView,
+    Workforce,
+    first_cause,
+    unknown_group,
+)
 from dask_steward.errors import StartFailed
 from dask_steward.ledger import holdings
 from dask_steward.ledger.identity import ProcessIdentity
@@ -83,6 +92,7 @@ class LocalWorkforce(Workforce):
 
     def __init__(self, site: Site, scratch: str, asked: int | None) -> None:
         super().__init__(site)
+        self.wanted = 0
         size = size_of(site.options, asked)
         self.default, self._threads, self._memory_limit = size.workers, size.threads, size.memory
         self._workers: dict[str, _Worker] = {}
@@ -149,7 +159,13 @@ class LocalWorkforce(Workforce):
         self._counted = now
         return self._held
 
-    async def scale(self, units: int) -> None:
+    def size(self, group: str = MAIN) -> int:
+        if group != MAIN:
+            raise unknown_group(group, [MAIN])
+        return self.wanted
+
+    async def scale(self, units: int, group: str = MAIN, *, renew: bool = False) -> None:
+        self.size(group)
         async with self._scale:
             self.core_seconds()
             self.wanted = units

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dask_steward.clusters.base import Shape, UnitView
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 DOUBLING = 5.0
 #: Share of the workers' memory that results may fill: from there on Dask's workers begin to spill to disk.
 FILL = 0.6
+#: The group of a profile's own options.
+MAIN = "main"
 #: Steps of a job that waits for the manager.
 QUEUED = ("intended", "submitted", "queued")
 
@@ -56,7 +59,17 @@ def threads_of(work: Work, slots: int) -> float:
     return min(work.ready, max(work.threads + guessed, least))
 
 
-def needed(demand: Demand, group: str, shapes: Mapping[str, Shape], supply: Iterable[UnitView]) -> int:
+def seen(shape: Shape, demand: Demand, supply: Iterable[UnitView]) -> Shape:
+    """Return a shape with the resources that its connected workers have told of, too.
+
+    A profile can give resources to its workers in more ways than are read here (``worker_extra_args``).
+    """
+    loads = [demand.workers[address] for one in supply for address in one.workers if address in demand.workers]
+    resources = {name: amount for load in loads for name, amount in load.resources.items()}
+    return replace(shape, resources={**resources, **shape.resources})
+
+
+def needed(demand: Demand, group: str, shapes: Mapping[str, Shape], supply: Sequence[UnitView]) -> int:
     """Return the number of jobs that a group needs now, whatever its limits.
 
     The largest of what the open tasks call for, of the jobs that cannot be given back now (a long task, an actor or a
@@ -70,14 +83,17 @@ def needed(demand: Demand, group: str, shapes: Mapping[str, Shape], supply: Iter
         Whose jobs.
     shapes : mapping
         The groups that have jobs or may get some, by name; this one among them.
-    supply : iterable of UnitView
+    supply : sequence of UnitView
         The group's jobs.
     """
     shape = shapes[group]
     jobs = 0.0
     for work in demand.works:
-        if work.ready > 0 and home(work.resources, shapes) == group:
-            slots = shape.slots(work.resources)
+        where = home(work.resources, shapes)
+        if where is None and group == MAIN and not any(one.workers for one in supply):
+            where = group  # nobody is known to have what it needs: the first worker will tell
+        if work.ready > 0 and where == group:
+            slots = shape.slots(work.resources) or shape.slots({})
             jobs += threads_of(work, slots) / slots
     # Less a rounding error of floats.
     by_work = math.ceil(jobs - 1e-9)

@@ -13,16 +13,15 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from dask_steward.clusters.base import Counts, HoldingView, Site, UnitView, Workforce
+from dask_steward.clusters.base import MAIN, Counts, HoldingView, Shape, Site, UnitView, Workforce, unknown_group
 from dask_steward.clusters.expiring import Expirer
-from dask_steward.clusters.groups import MAIN, Group
+from dask_steward.clusters.groups import Group
 from dask_steward.clusters.jobs import Job
 from dask_steward.clusters.leaving import Leaver
 from dask_steward.clusters.line import Event, Line
 from dask_steward.clusters.roster import Queue, Roster
 from dask_steward.clusters.submitting import Submitter
 from dask_steward.clusters.watching import Watcher
-from dask_steward.errors import UsageError
 from dask_steward.managers.base import Manager
 
 logger = logging.getLogger(__name__)
@@ -74,15 +73,6 @@ class QueueWorkforce(Workforce):
         self._reconciling: asyncio.Task[None] | None = None
 
     # -- what is shown --
-
-    @property
-    def failure(self) -> str | None:
-        return self.roster.failure if hasattr(self, "roster") else None
-
-    @failure.setter
-    def failure(self, value: str | None) -> None:
-        if hasattr(self, "roster"):
-            self.roster.failure = value
 
     @property
     def unit(self) -> dict[str, float]:
@@ -195,7 +185,7 @@ class QueueWorkforce(Workforce):
                     await self._watcher.ask(BUSY_INTERVAL)
                     await self._leaver.cancel_again()
                     await self._expirer.look()
-                roster.failure = self._final()
+                self._judge()
             except OSError as error:
                 # The ledger cannot be written: nothing more is submitted, what runs goes on.
                 roster.refuse_all(f"the ledger cannot be written: {error}")
@@ -206,11 +196,13 @@ class QueueWorkforce(Workforce):
                 continue
             await asyncio.sleep(BURST)
 
-    def _final(self) -> str | None:
-        """Return why nothing can come any more, where nothing of the cluster lives either."""
+    def _judge(self) -> None:
+        """Find out whether nothing can come any more, where nothing of the cluster lives either."""
         roster = self.roster
-        refused = [group.refusal for group in roster.groups.values() if group.wanted and group.refusal]
-        return refused[0] if refused and not roster.holding and not self._submitter.in_flight else None
+        refused = [group for group in roster.groups.values() if group.wanted and group.refusal]
+        over = bool(refused) and not roster.holding and not self._submitter.in_flight
+        self.failure = refused[0].refusal if over else None
+        self.lost_for_good = over and any(group.gave_up for group in refused)
 
     def _interval(self) -> float:
         """Return the seconds until the next look."""
@@ -227,33 +219,27 @@ class QueueWorkforce(Workforce):
     def _group(self, name: str) -> Group:
         found = self.roster.groups.get(name)
         if found is None:
-            known = ", ".join(self.roster.groups)
-            raise UsageError(
-                f"group: {name!r} is not known.", field="group", value=name, hint=f"This cluster has {known}."
-            )
+            raise unknown_group(name, self.roster.groups)
         return found
 
     def unit_of(self, group: str = MAIN) -> dict[str, float]:
         return self._group(group).unit
 
-    @property
-    def wanted(self) -> int:
-        return self.roster.wanted if hasattr(self, "roster") else 0
-
-    @wanted.setter
-    def wanted(self, value: int) -> None:
-        if hasattr(self, "roster"):
-            raise AttributeError("each group has its own size")
-
-    def wanted_of(self, group: str = MAIN) -> int:
+    def size(self, group: str = MAIN) -> int:
         return self._group(group).wanted
+
+    def shapes(self) -> dict[str, Shape]:
+        return {
+            name: Shape(group.shape.processes, group.shape.cores, group.shape.memory, group.resources)
+            for name, group in self.roster.groups.items()
+        }
 
     async def scale(self, units: int, group: str = MAIN, *, renew: bool = False) -> None:
         found = self._group(group)
         found.wanted = units
         if renew:
             found.renew()
-            self.roster.failure = None
+            self.failure = None
         # At once, also while an earlier change still moves data: what is newest holds.
         self.roster.wake.set()
         async with self._scaling[group]:

@@ -14,7 +14,8 @@ from distributed.utils import get_ip, get_ip_interface
 from dask_steward import managers
 from dask_steward.clusters import jobqueue, jobscript, scheduler_script
 from dask_steward.clusters.agent import Agent
-from dask_steward.clusters.base import HoldingView, Site, Workforce
+from dask_steward.clusters.base import MAIN, HoldingView, Site, Workforce
+from dask_steward.clusters.groups import Group
 from dask_steward.clusters.line import Event, Line
 from dask_steward.clusters.queue import QueueWorkforce
 from dask_steward.clusters.reach import contact_of
@@ -22,14 +23,13 @@ from dask_steward.clusters.remote import RemoteAgent
 from dask_steward.clusters.scheduler import Pages
 from dask_steward.clusters.scheduler_job import KEY as SCHEDULER_KEY
 from dask_steward.clusters.scheduler_job import SchedulerJob
+from dask_steward.clusters.shapes import groups_of, of_config, options_of
 from dask_steward.clusters.systems import SchedulerStart, System
 from dask_steward.clusters.tunnel import RemotePages
-from dask_steward.ledger import entries
+from dask_steward.ledger import entries, paths
 from dask_steward.managers.base import Unknown
 from dask_steward.managers.fit import unfit
-
-#: Stands for the worker's name in what dask-jobqueue renders.
-_NAME = "steward-worker"
+from dask_steward.managers.shared import SharedQueue
 
 
 class SlurmSystem(System):
@@ -171,56 +171,38 @@ class SlurmSystem(System):
     def workforce(self, site: Site, ask: Mapping[str, Any]) -> tuple[Workforce, int]:
         # Another address than the scheduler's own where the profile says so: a forwarded port, an outer name.
         address = contact_of(site.agent.address, self.scheduler_arguments().get("contact_address"))
-        logs = os.path.join(self.folder, entries.LOGS)
-        shape = jobqueue.shape_of_slurm(
-            {**self.options, "interface": self.options.get("interface") or self._interface()},
+        groups = groups_of(
+            self.profile,
+            tag=self.tag,
             scheduler=address,
-            name=_NAME,
             python=site.python,
-            log_file=os.path.join(logs, "%j.log"),
             tls=site.tls,
+            line=self._ends(*get_address_host_port(address)),
+            logs=os.path.join(self.folder, entries.LOGS),
         )
-        ends = self._ends(*get_address_host_port(address))
-
-        def script(key: str) -> str:
-            return jobscript.render(
-                shape,
-                tag=site.tag,
-                key=key,
-                name=_NAME,
-                line=ends,
-                # Without pages of metrics, which every user of a node could read; a profile's own word holds.
-                environment={"DASK_DISTRIBUTED__WORKER__HTTP__ROUTES": "[]", **site.environment},
-                local_directory=self.options.get("local_directory") or self._config("local-directory"),
-            )
-
-        workforce = QueueWorkforce(
-            site,
-            self._manager,
-            script,
-            processes=shape.processes,
-            cores=shape.cores,
-            memory=shape.memory,
-            line=self._line,
-            log_of=self._log_of,
-        )
+        if self._line is None:
+            raise RuntimeError("the line is opened when the scheduler starts")
+        queue = SharedQueue(self._manager, paths.runtime_dir())
+        workforce = QueueWorkforce(site, self._manager, queue, groups, line=self._line, log_of=self._log_of)
         self._workforce = workforce
         workforce.start()
-        self._checking = asyncio.create_task(self._check_size(workforce, shape))
+        self._checking = asyncio.create_task(self._check_sizes(workforce, groups))
         # Without a size it is one job: dask-jobqueue would start none, and the first computation would wait for ever.
         return workforce, workforce.units_for(ask) if ask else 1
 
-    async def _check_size(self, workforce: QueueWorkforce, shape: jobscript.JobShape) -> None:
+    async def _check_sizes(self, workforce: QueueWorkforce, groups: Mapping[str, Group]) -> None:
         """Warn of jobs that no node can hold: some sites queue them for ever."""
         sizes = await asyncio.to_thread(self._manager.node_sizes)
         if isinstance(sizes, Unknown):
             return
-        cores = self.options.get("job_cpu") or shape.cores
-        memory = None if self.options.get("job_mem") else shape.memory
-        why = unfit(sizes, self.options.get("queue") or self._config("queue"), cores=cores, memory=memory)
-        if why is not None:
-            workforce.warnings.append(why)
-            workforce.site.changed()
+        for name, group in groups.items():
+            options = options_of(self.profile, name)
+            cores = options.get("job_cpu") or group.shape.cores
+            memory = None if options.get("job_mem") else group.shape.memory
+            why = unfit(sizes, options.get("queue") or of_config(options, "queue"), cores=cores, memory=memory)
+            if why is not None:
+                workforce.warnings.append(why if name == MAIN else f"group {name}: {why}")
+        workforce.site.changed()
 
     def _config(self, key: str) -> Any:
         import dask

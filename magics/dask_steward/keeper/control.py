@@ -89,8 +89,8 @@ class _Stream(_Handler):
 
 class _Scale(_Handler):
     async def post(self) -> None:
-        await self.keeper.scale(self.body())
-        self.reply(self.keeper.state())
+        note = await self.keeper.scale(self.body())
+        self.reply({**self.keeper.state(), "note": note})
 
 
 class _Adapt(_Handler):

@@ -10,7 +10,7 @@ import time
 from collections.abc import Coroutine, Iterator
 from typing import Any
 
-from dask_steward.clusters.adaptive import Adaptive, limits_of
+from dask_steward.clusters.adaptive import limits_of
 from dask_steward.clusters.agent import Agent
 from dask_steward.clusters.base import Site, Workforce
 from dask_steward.clusters.scheduler import Pages, security_of
@@ -23,6 +23,7 @@ from dask_steward.keeper.facts import Facts
 from dask_steward.keeper.guardian import Guardian
 from dask_steward.keeper.logs import collect_logs
 from dask_steward.keeper.request import Request
+from dask_steward.keeper.sizes import Sizes
 from dask_steward.ledger import entries
 from dask_steward.ledger.holdings import HoldingsLog
 from dask_steward.release.releaser import write_end
@@ -68,7 +69,7 @@ class Keeper:
         self._failed: StewardError | None = None
         self._agent: Agent | None = None
         self._workforce: Workforce | None = None
-        self._adaptive: Adaptive | None = None
+        self._sizes: Sizes | None = None
         self._pages: Pages | RemotePages | None = None
         self._summary: dict[str, Any] = {}
         self._busy = 0.0
@@ -148,9 +149,8 @@ class Keeper:
             units = limits_of(limits).minimum
         self.facts.update(scheduler={"address": agent.address}, tls=tls)
         self._to("pending", "workers are asked for" if units else None)
-        await self._workforce.scale(units)
-        if limits:
-            self.adapt(limits)
+        self._sizes = Sizes(agent, self._workforce, self.changed)
+        await self._sizes.begin(units, limits, profile.get("groups") or {})
         self._in_background(self._watch())
         listen = str(profile.get("dashboard") or "socket")
         self._pages = await self._system.pages(agent, security, listen, self.facts.dashboard_socket)
@@ -168,8 +168,8 @@ class Keeper:
         with self._tolerant():
             self.facts.update(stopping=self._stop_reason)
         self._to("stopping", self._stop_reason)
-        if self._adaptive is not None:
-            self._adaptive.stop()
+        if self._sizes is not None:
+            self._sizes.stop()
         left = await self._workforce.release(self._urgent) if self._workforce is not None else None
         left = await self._system.release() or left
         for task in self._background:
@@ -247,7 +247,7 @@ class Keeper:
         workforce = self._workforce
         if workforce is None or self.facts.state in ("starting",):
             return
-        if workforce.failure is not None and not self._was_ready:
+        if workforce.failure is not None and (not self._was_ready or workforce.lost_for_good):
             self.fail(StartFailed(workforce.failure))
             return
         counts = workforce.counts()
@@ -326,36 +326,18 @@ class Keeper:
 
     # -- what is asked over the control socket --
 
-    def _usable(self) -> Workforce:
-        if self._workforce is None or self._stop.is_set():
+    def _usable(self) -> Sizes:
+        if self._sizes is None or self._stop.is_set():
             raise WrongState(f"Cluster {self.request.name} is {self.facts.state}.", cluster=self.request.id)
-        return self._workforce
+        return self._sizes
 
-    async def scale(self, ask: dict[str, Any]) -> None:
-        """Set the size; ends an adaptive one."""
-        workforce = self._usable()
-        units = workforce.units_for(ask)
-        if self._adaptive is not None:
-            self._adaptive.stop()
-            self._adaptive = None
-        await workforce.scale(units)
-        self.changed()
+    async def scale(self, ask: dict[str, Any]) -> str | None:
+        """Set the size of a group; ends an adaptive one. Return a sentence if it was rounded up."""
+        return await self._usable().scale(ask)
 
     def adapt(self, given: dict[str, Any]) -> None:
-        """Let the size follow the work between limits; ``{"active": false}`` ends that."""
-        workforce = self._usable()
-        active = given.get("active", True)
-        limits = limits_of({key: value for key, value in given.items() if key != "active"}) if active else None
-        if self._adaptive is not None:
-            self._adaptive.stop()
-            self._adaptive = None
-        if limits is not None and self._agent is not None:
-            self._adaptive = Adaptive(self._agent, workforce, limits, self._adaptive_failed)
-        self.changed()
-
-    def _adaptive_failed(self, error: BaseException) -> None:
-        if self._workforce is not None:
-            self._workforce.warnings[:] = [f"adaptive scaling failed: {error}"]
+        """Let the size of a group follow the work between limits; ``{"active": false}`` ends that."""
+        self._usable().adapt(given)
 
     async def logs(self, *, job: str | None, worker: str | None, keeper: bool, tail: int) -> dict[str, str]:
         """Return the ends of logs by name."""
@@ -410,7 +392,9 @@ class Keeper:
                 ),
                 "core_seconds_busy": round(self._busy, 1),
             },
-            "adapt": self._adaptive.limits.to_json() if self._adaptive is not None else None,
+            "adapt": self._sizes.limits() if self._sizes is not None else None,
+            "groups": self._sizes.views() if self._sizes is not None else {},
+            "losses": workforce.losses() if workforce is not None else [],
             "unit": workforce.unit if workforce is not None else None,
             "warnings": [
                 *(workforce.warnings if workforce is not None else ()),

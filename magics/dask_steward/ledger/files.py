@@ -11,6 +11,7 @@ import errno
 import json
 import os
 import time
+from collections.abc import Iterable
 from typing import Any
 
 #: Errors that a reader on NFS meets for an instant while a file is being replaced.
@@ -105,21 +106,21 @@ def read_json(path: str) -> dict[str, Any]:
     raise FileNotFoundError(path)  # pragma: no cover - the loop returns or raises
 
 
-def append_line(path: str, value: dict[str, Any]) -> None:
-    """Append one JSON line and fsync it: it is on disk before the act that it announces. One writer only.
+def append_lines(path: str, values: Iterable[dict[str, Any]]) -> None:
+    """Append JSON lines and fsync them: they are on disk before the act that they announce. One writer only.
 
     Raises
     ------
     OSError
-        If it cannot be written; nothing of it is left then, so that the next line does not join its torn half.
+        If it cannot be written; nothing of it is left then, so that the next line does not join a torn half.
     """
-    line = json.dumps(value, ensure_ascii=False, separators=(",", ":")) + "\n"
+    lines = "".join(json.dumps(value, ensure_ascii=False, separators=(",", ":")) + "\n" for value in values)
     new = not os.path.exists(path)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
     try:
         whole = os.fstat(descriptor).st_size
         try:
-            data = line.encode()
+            data = lines.encode()
             while data:
                 data = data[os.write(descriptor, data) :]
             os.fsync(descriptor)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,9 +65,9 @@ class Holding:
         }
 
 
-def fold(lines: Iterable[dict[str, Any]]) -> dict[str, Holding]:
+def fold(lines: Iterable[dict[str, Any]], before: Mapping[str, Holding] | None = None) -> dict[str, Holding]:
     """Return the last known step of each holding, by key; lines that are not ours are passed over."""
-    found: dict[str, Holding] = {}
+    found: dict[str, Holding] = dict(before or {})
     for line in lines:
         key, step, at = line.get("key"), line.get("step"), line.get("at")
         if not isinstance(key, str) or not isinstance(step, str) or not isinstance(at, int | float):
@@ -96,15 +96,21 @@ class HoldingsLog:
         OSError
             If it cannot be written. The act must then not be done.
         """
-        line: dict[str, Any] = {"at": time.time(), "kind": kind, "key": key, "step": step}
-        if id is not None:
-            line["id"] = id
-        if reason is not None:
-            line["reason"] = reason
+        self.write_all(kind, {key: id}, step, reason)
+
+    def write_all(self, kind: str, ids: Mapping[str, str | None], step: str, reason: str | None = None) -> None:
+        """Append the same step of many holdings, with the id of each by its key, as `write` does for one."""
+        lines = []
+        for key, id in ids.items():
+            line: dict[str, Any] = {"at": time.time(), "kind": kind, "key": key, "step": step}
+            if id is not None:
+                line["id"] = id
+            if reason is not None:
+                line["reason"] = reason
+            lines.append(line)
         with self._lock:
-            files.append_line(self._path, line)
-            known = self._known.get(key)
-            self._known[key] = Holding(kind, key, id or (known.id if known else None), step, line["at"], reason)
+            files.append_lines(self._path, lines)
+            self._known.update(fold(lines, self._known))
 
     @property
     def known(self) -> dict[str, Holding]:

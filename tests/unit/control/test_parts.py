@@ -144,7 +144,7 @@ def test_state_from_the_ledger(
 def test_an_end_has_the_last_word(folder: str) -> None:
     write(folder, "entry.json", keeper=ME.to_json(), state="running")
     write(folder, "end.json", state="failed", reason="no room", at=7.0)
-    files.append_line(os.path.join(folder, "holdings.jsonl"), {"at": 1, "kind": "job", "key": "j1", "step": "held"})
+    files.append_lines(os.path.join(folder, "holdings.jsonl"), [{"at": 1, "kind": "job", "key": "j1", "step": "held"}])
 
     found = state_of(entries.read_entry(folder))
 
@@ -154,9 +154,9 @@ def test_an_end_has_the_last_word(folder: str) -> None:
 def test_what_a_dead_keeper_held_is_shown(folder: str) -> None:
     write(folder, "entry.json", keeper=DEAD.to_json())
     path = os.path.join(folder, "holdings.jsonl")
-    files.append_line(path, {"at": 1.0, "kind": "job", "key": "j1", "step": "intent"})
-    files.append_line(path, {"at": 2.0, "kind": "job", "key": "j2", "step": "held", "id": "8"})
-    files.append_line(path, {"at": 3.0, "kind": "job", "key": "j3", "step": "released", "id": "9"})
+    files.append_lines(path, [{"at": 1.0, "kind": "job", "key": "j1", "step": "intent"}])
+    files.append_lines(path, [{"at": 2.0, "kind": "job", "key": "j2", "step": "held", "id": "8"}])
+    files.append_lines(path, [{"at": 3.0, "kind": "job", "key": "j3", "step": "released", "id": "9"}])
 
     held = held_of(state_of(entries.read_entry(folder)))
 

@@ -148,14 +148,14 @@ def lines(tmp_path: Path) -> str:
 
 def test_appended_lines_are_read_in_order(lines: str) -> None:
     for number in range(5):
-        files.append_line(lines, {"n": number, "text": "a\nb"})
+        files.append_lines(lines, [{"n": number, "text": "a\nb"}])
 
     assert [line["n"] for line in files.read_lines(lines)] == [0, 1, 2, 3, 4]
     assert files.read_lines(lines)[0]["text"] == "a\nb"
 
 
 def test_a_torn_last_line_is_passed_over(lines: str) -> None:
-    files.append_line(lines, {"n": 1})
+    files.append_lines(lines, [{"n": 1}])
     with open(lines, "a") as file:
         file.write('{"n": 2, "to')
 
@@ -177,14 +177,14 @@ _FULL = """\
 import resource, signal, sys
 from dask_steward.ledger import files
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-files.append_line(sys.argv[1], {"n": 1})
+files.append_lines(sys.argv[1], [{"n": 1}])
 resource.setrlimit(resource.RLIMIT_FSIZE, (20, resource.RLIM_INFINITY))
 try:
-    files.append_line(sys.argv[1], {"n": 2, "pad": "x" * 100})
+    files.append_lines(sys.argv[1], [{"n": 2, "pad": "x" * 100}])
 except OSError as error:
     sys.stdout.write(str(error.errno))
 resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-files.append_line(sys.argv[1], {"n": 3})
+files.append_lines(sys.argv[1], [{"n": 3}])
 """
 
 
@@ -203,7 +203,7 @@ def test_a_link_in_the_way_is_not_followed(tmp_path: Path) -> None:
     link.symlink_to(target)
 
     with pytest.raises(OSError, match="symbolic"):
-        files.append_line(str(link), {"n": 1})
+        files.append_lines(str(link), [{"n": 1}])
 
     assert target.read_text() == "precious"
 

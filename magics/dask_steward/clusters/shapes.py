@@ -1,0 +1,125 @@
+"""The shapes of a Slurm cluster's jobs: what dask-jobqueue renders for the profile's own options and for each group."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import dask
+
+from dask_steward.clusters import jobqueue, jobscript
+from dask_steward.clusters.base import MAIN
+from dask_steward.clusters.groups import Group
+from dask_steward.units import parse_walltime
+
+#: Stands for the worker's name in what dask-jobqueue renders.
+NAME = "steward-worker"
+#: Slurm's patterns for the log of a single job, and of an array's task: its id as the queue shows it.
+ONE_LOG, TASK_LOG = "%j.log", "%A_%a.log"
+
+
+def of_config(options: Mapping[str, Any], key: str) -> Any:
+    """Return what the user's ``jobqueue.yaml`` says for a key, in the section that the options name."""
+    return dask.config.get(f"jobqueue.{options.get('config_name') or 'slurm'}.{key}", None)
+
+
+def options_of(profile: Mapping[str, Any], group: str = MAIN) -> dict[str, Any]:
+    """Return the options of a group: what it says itself, else what the profile says."""
+    options = dict(profile.get("options") or {})
+    if group != MAIN:
+        own = ((profile.get("groups") or {}).get(group) or {}).get("options") or {}
+        options.update({key: value for key, value in own.items() if value not in (None, [], {})})
+    return options
+
+
+def groups_of(
+    profile: Mapping[str, Any],
+    *,
+    tag: str,
+    scheduler: str,
+    python: str | None,
+    tls: Mapping[str, str],
+    line: jobscript.LineEnds,
+    logs: str,
+) -> dict[str, Group]:
+    """Return all groups of a profile by name; ``main``, of the profile's own options, comes first.
+
+    Parameters
+    ----------
+    profile : mapping
+        The resolved profile.
+    tag : str
+        The cluster's tag.
+    scheduler : str
+        The scheduler's address as the nodes reach it.
+    python : str or None
+        Interpreter of the workers; by default that of the keeper.
+    tls : mapping
+        Paths of ``ca``, ``cert`` and ``key``; empty without TLS.
+    line : LineEnds
+        The keeper's ends of the line.
+    logs : str
+        Folder for the jobs' logs.
+
+    Raises
+    ------
+    StartFailed
+        If an argument is missing or dask-jobqueue refuses one, with its own words.
+    """
+    # Without pages of metrics, which every user of a node could read; a profile's own word holds.
+    environment = {"DASK_DISTRIBUTED__WORKER__HTTP__ROUTES": "[]"}
+    environment.update((str(key), str(value)) for key, value in (profile.get("environment") or {}).items())
+    found = {}
+    for name in (MAIN, *(profile.get("groups") or {})):
+        options = options_of(profile, name)
+        own = (profile.get("groups") or {}).get(name) or {}
+        resources = {str(key): float(value) for key, value in (own.get("resources") or {}).items()}
+        if resources:
+            words = " ".join(f"{key}={value:g}" for key, value in resources.items())
+            given = options.get("worker_extra_args") or of_config(options, "worker-extra-args") or []
+            options["worker_extra_args"] = [*given, f"--resources '{words}'"]
+        options["interface"] = options.get("interface") or of_config(options, "interface")
+        shapes = {
+            pattern: jobqueue.shape_of_slurm(
+                options,
+                scheduler=scheduler,
+                name=NAME,
+                python=python,
+                log_file=os.path.join(logs, pattern),
+                tls=tls,
+            )
+            for pattern in (ONE_LOG, TASK_LOG)
+        }
+        local_directory = options.get("local_directory") or of_config(options, "local-directory")
+        limit = parse_walltime(options.get("walltime") or of_config(options, "walltime") or "UNLIMITED")
+        found[name] = Group(
+            name,
+            shapes[ONE_LOG],
+            _script(shapes, tag=tag, line=line, environment=environment, local_directory=local_directory),
+            walltime=None if limit is None else float(limit),
+            resources=resources,
+        )
+    return found
+
+
+def _script(
+    shapes: Mapping[str, jobscript.JobShape],
+    *,
+    tag: str,
+    line: jobscript.LineEnds,
+    environment: Mapping[str, str],
+    local_directory: str | None,
+) -> Callable[[str, int], str]:
+    def script(batch: str, count: int) -> str:
+        return jobscript.render(
+            shapes[ONE_LOG if count == 1 else TASK_LOG],
+            tag=tag,
+            key=batch,
+            name=NAME,
+            line=line,
+            environment=environment,
+            local_directory=local_directory,
+        )
+
+    return script

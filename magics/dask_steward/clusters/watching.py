@@ -1,0 +1,213 @@
+"""What became of the jobs: the queue's word, the line's and the scheduler's, put together."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from dask_steward.clusters.jobs import Job
+from dask_steward.clusters.line import Event
+from dask_steward.clusters.roster import Roster, quoted
+from dask_steward.ledger import holdings
+from dask_steward.managers.base import JobState, JobStatus, Unknown
+
+#: Seconds after which a submit without an answer is given up for lost (and may be made again).
+UNCERTAIN_LIMIT = 60.0
+#: Seconds for which a job that is ending is not called lost yet, since its cause is not known before it has ended.
+ENDING_LIMIT = 10.0
+_WENT_AWAY = "workers of this job went away"
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """What the queue said: when it was asked, our jobs, and why each that does not run does not, by id."""
+
+    began: float
+    jobs: list[JobStatus]
+    words: dict[str, str]
+
+
+class Watcher:
+    """Follow the jobs of a roster."""
+
+    def __init__(self, roster: Roster) -> None:
+        self._roster = roster
+        self._last = 0.0
+
+    # -- the line and the scheduler --
+
+    def heard(self, event: Event) -> None:
+        """Take in what the line says: a job has come up, or its line was cut."""
+        job = self._roster.jobs.get(event.key)
+        if job is None:
+            return
+        if event.up:
+            job.id = job.id or event.job
+            if job.waits or job.node != event.node:
+                job.node = event.node
+                self._began(job)
+            if job.waits:
+                job.to("running", f"the job runs on {event.node}; its workers are starting")
+
+    def joined(self, address: str, name: str) -> None:
+        """A worker has connected."""
+        job = self._roster.job_of(name)
+        if job is None:
+            return
+        job.workers.add(address)
+        self._began(job)
+        group = self._roster.groups[job.group]
+        if job.step != "connected" and len(job.workers) >= group.shape.processes:
+            job.to("connected")
+            if not job.connected and job.started is not None:
+                group.startups.append(time.time() - job.started)
+            job.connected = True
+
+    def left(self, address: str) -> None:
+        """A worker has gone; whether its job did is for the queue to say."""
+        for job in self._roster.jobs.values():
+            if address in job.workers:
+                job.workers.discard(address)
+                if job.step == "connected":
+                    job.to("running", _WENT_AWAY)
+
+    def _began(self, job: Job, when: float | None = None) -> None:
+        if job.started is not None:
+            return
+        job.begin(when)
+        group = self._roster.groups[job.group]
+        if job.started is not None and job.submitted is not None and not job.restarts:
+            group.waits.append(max(0.0, job.started - job.submitted))
+        if job.ends is None and group.walltime is not None and job.started is not None:
+            job.ends = job.started + group.walltime
+
+    # -- the queue --
+
+    async def ask(self, max_age: float) -> None:
+        """Ask the manager once for all jobs, and take in what it says.
+
+        Parameters
+        ----------
+        max_age : float
+            Seconds that another keeper's answer may be old.
+        """
+        roster = self._roster
+        answer = await asyncio.to_thread(self._answer, max_age)
+        if isinstance(answer, Unknown):
+            roster.unknown = answer.reason
+            return
+        if answer.began <= self._last:
+            return  # taken in before: who is not in it is not missed twice
+        self._last = began = answer.began
+        roster.unknown = None
+        by_id = {status.id: status for status in answer.jobs}
+        by_key = {_key_of(status): status for status in answer.jobs}
+        gone: list[tuple[Job, JobStatus | None]] = []
+        for job in roster.holding:
+            status = by_id.get(job.id or "") or by_key.get(job.key)
+            if status is not None:
+                if self._take_in(job, status, answer):
+                    gone.append((job, status))
+            elif job.id is not None and job.since < began:
+                job.missed += 1
+                if job.missed >= 2:  # once may be a manager that restarts
+                    gone.append((job, None))
+            elif job.id is None and job.uncertain_since and began - job.uncertain_since > UNCERTAIN_LIMIT:
+                job.to("refused", "its submit never got an answer")
+                roster.write_down(holdings.REFUSED, {job.key: None}, job.reason)
+        if gone:
+            await self._gone(gone, answer)
+
+    def _answer(self, max_age: float) -> _Answer | Unknown:
+        """Ask, and put reasons into words; in a thread, since both may wait for a command."""
+        queue, tag = self._roster.queue, self._roster.site.tag
+        found = queue.jobs(max_age)
+        if isinstance(found, Unknown):
+            return found
+        began = queue.began
+        ours = [status for status in found if status.name == tag]
+        return _Answer(
+            began, ours, {status.id: queue.explain(status) for status in ours if status.state is not JobState.RUNNING}
+        )
+
+    def _take_in(self, job: Job, status: JobStatus, answer: _Answer) -> bool:
+        """Take in what the queue says of a job; return whether it is gone."""
+        roster = self._roster
+        job.missed = 0
+        if job.id is None:  # a submit without an answer has landed
+            job.id = status.id
+            roster.write_down(holdings.HELD, {job.key: job.id})
+        job.submitted = job.submitted or status.submitted
+        if status.state is JobState.QUEUED and status.restarts > job.restarts and not job.workers:
+            job.restarts = status.restarts
+            job.again()
+            job.to("queued", f"started again by the manager: {answer.words[status.id]}")
+            return False
+        job.node = status.node or job.node
+        job.expected_start = status.expected_start
+        if status.state is JobState.QUEUED:
+            # The line and the scheduler are quicker than the queue: what they have told since then is newer.
+            if not job.workers and (job.step != "running" or job.since < answer.began):
+                job.to("queued", answer.words[status.id])
+        elif status.state is JobState.RUNNING:
+            job.restarts = max(job.restarts, status.restarts)
+            self._began(job, status.started)
+            job.ends = status.ends if status.limit is not None or status.ends is not None else None
+            if job.step not in ("running", "connected"):
+                job.to("running", f"the job runs on {job.node}; its workers are starting")
+        elif status.state is JobState.ENDING and not job.leaving and self._cause_may_come(job):
+            if job.step == "connected":
+                job.to("running", _WENT_AWAY)
+        else:
+            return True
+        return False
+
+    @staticmethod
+    def _cause_may_come(job: Job) -> bool:
+        """Tell whether to wait for the cause of an end: a manager names it only once the job has ended."""
+        job.ending_since = job.ending_since or time.monotonic()
+        return time.monotonic() - job.ending_since < ENDING_LIMIT
+
+    async def _gone(self, gone: Iterable[tuple[Job, JobStatus | None]], answer: _Answer) -> None:
+        """Cross jobs out; those that nobody gave back are lost, and replaced while they are wanted."""
+        roster = self._roster
+        found = list(gone)
+        lost = [status for job, status in found if status is not None and not (job.leaving or roster.closing)]
+        causes = await asyncio.to_thread(roster.manager.causes, lost) if lost else {}
+        for job, status in found:
+            job.ended = time.time()
+            job.workers.clear()
+            why = "it is no longer in the queue"
+            if status is not None:
+                why = causes.get(status.id) or answer.words[status.id]
+            roster.released([job], why)
+            if job.leaving or roster.closing:
+                job.to("released", why)
+            elif job.expiring:
+                self._expired(job, why)
+            else:
+                self._lost(job, why)
+
+    def _expired(self, job: Job, why: str) -> None:
+        """Take off a job whose walltime was over; its replacement was submitted before."""
+        self._roster.lose(job, why)
+
+    def _lost(self, job: Job, why: str) -> None:
+        roster = self._roster
+        group = roster.groups[job.group]
+        loss = roster.lose(job, why)
+        pause = group.died(job.lived(time.time()))
+        if group.gave_up:
+            reason = f"{group.deaths} jobs died within a minute of their start; the last: {loss.reason}"
+            group.refusal = f"{reason}{quoted(loss.log)}"
+        elif pause:
+            group.deferred = f"{loss.reason}; replaced in {pause:.0f} s"
+
+
+def _key_of(status: JobStatus) -> str:
+    """Return our key of a job: ``j3``, or ``j3.7`` for a task of an array."""
+    batch = str(status.comment or "").rpartition(":")[2]
+    task = status.id.partition("_")[2]
+    return f"{batch}.{task}" if task else batch

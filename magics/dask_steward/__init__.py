@@ -35,18 +35,24 @@ if TYPE_CHECKING:
 
     from dask_steward.control.api import clusters, get, held, profiles, start, sweep
     from dask_steward.control.cluster import Cluster
+    from dask_steward.control.discover import Discovery, discover
     from dask_steward.control.held import Held
     from dask_steward.control.one_machine import OneMachine
+    from dask_steward.control.preview import compare, preview
+    from dask_steward.control.previewed import Candidate, Preview
     from dask_steward.release.sweep import SweepReport
 
 __all__ = [
+    "Candidate",
     "Cluster",
     "ClusterNotFound",
+    "Discovery",
     "Held",
     "KeeperGone",
     "ManagerUnreachable",
     "NewerFormat",
     "OneMachine",
+    "Preview",
     "ProfileError",
     "ProfileNotFound",
     "StartCancelled",
@@ -60,9 +66,12 @@ __all__ = [
     "UsageError",
     "WrongState",
     "clusters",
+    "compare",
+    "discover",
     "get",
     "held",
     "load_ipython_extension",
+    "preview",
     "profiles",
     "start",
     "sweep",
@@ -71,6 +80,9 @@ __all__ = [
 
 _LAZY = {
     **dict.fromkeys(("clusters", "get", "held", "profiles", "start", "sweep"), "dask_steward.control.api"),
+    **dict.fromkeys(("compare", "preview"), "dask_steward.control.preview"),
+    **dict.fromkeys(("Discovery", "discover"), "dask_steward.control.discover"),
+    **dict.fromkeys(("Candidate", "Preview"), "dask_steward.control.previewed"),
     "Cluster": "dask_steward.control.cluster",
     "Held": "dask_steward.control.held",
     "OneMachine": "dask_steward.control.one_machine",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Sequence
 
-from dask_steward.cli import commands
+from dask_steward.cli import commands, discover, preview
 from dask_steward.console.arguments import (
     Parser,
     add_adapt_options,
@@ -14,6 +14,7 @@ from dask_steward.console.arguments import (
     seconds,
     whole,
 )
+from dask_steward.console.discovery import add_discover_options, add_preview_options
 
 _EPILOG = "Exit codes: 0 done, 1 failed, 2 wrong usage or profile, 3 no such cluster, 4 time limit, 130 interrupted."
 
@@ -83,6 +84,12 @@ def build_parser(arguments: Sequence[str] | None = None) -> Parser:
     dashboard.add_argument(
         "--port", type=whole(0), default=0, metavar="N", help="port on 127.0.0.1 (default: any free one)"
     )
+
+    words = "show the jobs of a profile, and what they would hold; submit nothing"
+    shown = _add(sub, "preview", preview.preview, words)
+    shown.add_argument("profile", metavar="PROFILE", help="name of a profile")
+    add_preview_options(shown)
+    add_discover_options(_add(sub, "discover", discover.discover, "write profiles from what a site offers"))
 
     _add(sub, "doctor", commands.doctor, "check what a cluster needs, and say what to do")
     _add_profiles(sub, arguments)

@@ -21,6 +21,7 @@ from dask_steward.console.arguments import HelpShown, adapt_arguments, scale_arg
 from dask_steward.console.held import held_text
 from dask_steward.console.tables import table
 from dask_steward.errors import ClusterNotFound, StewardError, UsageError, WrongState
+from dask_steward.magics import discovery
 from dask_steward.magics.cells import Cells, Scope, bound, interruptible
 from dask_steward.magics.completion import Completer
 from dask_steward.magics.parser import cell_parser, line_parser, parse
@@ -36,7 +37,8 @@ _EXPLAINED = """Dask clusters from saved profiles.
     %dask_cluster start [PROFILE] [--jobs N | --workers N] [--adapt MIN MAX] [--set KEY=VALUE]... [--name NAME]
     %dask_cluster list | status | logs | dashboard | stop | attach NAME
     %dask_cluster scale N [--unit UNIT] [--group GROUP] | adapt MIN MAX [--hold TIME] [--group GROUP]
-    %dask_cluster profiles | held | sweep                    (%dask_cluster COMMAND --help says more)
+    %dask_cluster profiles | preview PROFILE | discover slurm | held | sweep
+    (%dask_cluster COMMAND --help says more)
 
     %%dask_cluster PROFILE [--jobs N | --workers N] [--adapt MIN MAX] [--set KEY=VALUE]... [--keep] [--name NAME]
     ds.mean("time").compute()
@@ -247,6 +249,14 @@ class DaskClusterMagics(Magics):  # type: ignore[misc, unused-ignore]
         rows = [[info.name, info.system, info.level, info.title] for info in infos]
         problems = [str(problem) for info in infos for problem in info.problems]
         _say("\n".join([table(("NAME", "SYSTEM", "FROM", "TITLE"), rows), *problems]))
+
+    def _preview(self, args: argparse.Namespace) -> None:
+        with interruptible():
+            _say(discovery.preview_text(args))
+
+    def _discover(self, args: argparse.Namespace) -> None:
+        with interruptible():
+            _say(discovery.discover_text(args))
 
     def _held(self, args: argparse.Namespace) -> None:
         _say(held_text([one.to_dict() for one in ds.held()]))

@@ -15,6 +15,7 @@ from dask_steward.console.arguments import (
     whole,
 )
 from dask_steward.errors import UsageError
+from dask_steward.magics import discovery
 
 _START = "start a cluster from a profile, and bind client and cluster"
 
@@ -65,6 +66,7 @@ def line_parser() -> Parser:
     stop.add_argument("clusters", metavar="CLUSTER", nargs="*", help="ids or names (default: the one in use)")
     stop.add_argument("--all", action="store_true", help="every cluster of yours on this host")
 
+    discovery.add_parsers(sub)
     sub.add_parser("profiles", help="list the profiles")
     sub.add_parser("held", help="list every job and process that is held")
     sub.add_parser("sweep", help="release what clusters left whose processes are gone")

@@ -15,7 +15,7 @@ import json
 import os
 import re
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -102,9 +102,19 @@ def folder_of(store: ProfileStore, level: str) -> Path:
     raise UsageError(f"There is no profile folder of the level {level}.", field="level", value=level)
 
 
-def changes(folder: Path, proposals: Iterable[Proposal], *, probed: bool) -> list[Change]:
-    """Return what to do to the files of a folder so that they say what was found; nothing is written."""
-    return [_change(folder, proposal, probed) for proposal in proposals]
+def changes(folder: Path, proposals: Iterable[Proposal], *, probed: Collection[str] = ()) -> list[Change]:
+    """Return what to do to the files of a folder so that they say what was found; nothing is written.
+
+    Parameters
+    ----------
+    folder : Path
+        The profile folder.
+    proposals : iterable of Proposal
+        What was found.
+    probed : collection of str
+        Partitions of which a probe told what `PROBED` names.
+    """
+    return [_change(folder, proposal, proposal.partition in probed) for proposal in proposals]
 
 
 def gone(folder: Path, names: Iterable[str]) -> list[str]:

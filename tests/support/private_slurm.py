@@ -19,7 +19,7 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.support import leaks, slurm_conf
+from tests.support import leaks, slurm_accounting, slurm_conf
 
 SBIN = "/usr/sbin:/sbin"
 OUR_NAMES = "dask-steward-"
@@ -71,18 +71,30 @@ class PrivateSlurm:
         False: the scheduler's stock intervals.
     extra : str
         More lines of slurm.conf.
+    accounting : bool
+        With a database of its own (``slurmdbd slurm-wlm-mysql-plugin mariadb-server``): accounts, limits that are
+        enforced, and ``sacct``. This user is one of the account `slurm_accounting.ACCOUNT`.
     """
 
     def __init__(
-        self, nodes: int = 3, cpus: int = 4, mem: int = 4000, kill_wait: int = 30, *, fast: bool = True, extra: str = ""
+        self,
+        nodes: int = 3,
+        cpus: int = 4,
+        mem: int = 4000,
+        kill_wait: int = 30,
+        *,
+        fast: bool = True,
+        extra: str = "",
+        accounting: bool = False,
     ) -> None:
-        self.nodes, self.cpus, self.mem, self.kill_wait, self.fast, self.extra = (
+        self.nodes, self.cpus, self.mem, self.kill_wait, self.fast, self.extra, self.accounting = (
             nodes,
             cpus,
             mem,
             kill_wait,
             fast,
             extra,
+            accounting,
         )
         self.leaked: list[str] = []
         """After the end: what had to be killed although no job should have been left."""
@@ -116,7 +128,7 @@ class PrivateSlurm:
         key = os.open(self.folder / "munge.key", os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600)
         os.write(key, os.urandom(128))
         os.close(key)
-        ports = slurm_conf.free_ports(self.nodes + 1)
+        *ports, database_port = slurm_conf.free_ports(self.nodes + 2)
         self.conf.write_text(
             slurm_conf.render(
                 self.folder,
@@ -126,6 +138,7 @@ class PrivateSlurm:
                 kill_wait=self.kill_wait,
                 fast=self.fast,
                 extra=self.extra,
+                database_port=database_port if self.accounting else None,
             )
         )
         files = {
@@ -134,6 +147,8 @@ class PrivateSlurm:
         files["key-file"] = f"{self.folder}/munge.key"
         self._daemon("munged", "-F", *(f"--{name}={path}" for name, path in files.items()))
         self._until("munged", lambda: (self.folder / "munge.socket").exists())
+        if self.accounting:
+            self._start_accounting(database_port)
         self._daemon("slurmctld", "-D", "-f", str(self.conf))
         # A slurmd that registers before the controller listens tries again a second later.
         self._until("slurmctld", lambda: _listens(ports[0]))
@@ -141,6 +156,14 @@ class PrivateSlurm:
             (self.folder / f"spool-n{i}").mkdir()
             self._daemon(f"slurmd-n{i}", "-D", "-f", str(self.conf), "-N", f"n{i}")
         self._until("nodes", self._all_idle)
+
+    def _start_accounting(self, port: int) -> None:
+        self._daemon("mariadbd", *slurm_accounting.database(self.folder))
+        self._until("mariadbd", (self.folder / slurm_accounting.SOCKET).exists)
+        slurm_accounting.write_conf(self.folder, port)
+        self._daemon("slurmdbd", "-D")
+        self._until("slurmdbd", lambda: _listens(port))
+        self._until("accounts", lambda: slurm_accounting.add_account(self.run))
 
     def __exit__(self, *exc: object) -> None:
         if self._controller_answers():
@@ -163,7 +186,7 @@ class PrivateSlurm:
         with (self.folder / "daemons.err").open("ab") as err:
             self._daemons[name] = subprocess.Popen(
                 [sys.executable, "-I", "-S", "-c", _CHILD, program, *arguments],
-                env={**self.env, "LC_ALL": "C.UTF-8"},
+                env={**self.env, "LC_ALL": "C.UTF-8", **slurm_accounting.environment(self.folder)},
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=err,

@@ -28,7 +28,7 @@ SlurmdLogFile={d}/slurmd-%n.log
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 JobAcctGatherType=jobacct_gather/none
-AccountingStorageType=accounting_storage/none
+{accounting}
 JobCompType=jobcomp/filetxt
 JobCompLoc={d}/jobcomp.txt
 MpiDefault=none
@@ -47,8 +47,32 @@ PartitionName=closed Nodes=ALL MaxTime=1-0 State=DOWN
 """
 
 
-def render(folder: Path, ports: Sequence[int], *, cpus: int, mem: int, kill_wait: int, fast: bool, extra: str) -> str:
-    """Return the configuration of a controller on the first port, and of a node on each of the others."""
+ACCOUNTING = """\
+AccountingStorageType=accounting_storage/slurmdbd
+AccountingStorageHost=127.0.0.1
+AccountingStoragePort={port}
+AccountingStoragePass={d}/munge.socket
+AccountingStorageEnforce=associations,limits,qos
+AccountingStoreFlags=job_comment
+"""
+
+
+def render(
+    folder: Path,
+    ports: Sequence[int],
+    *,
+    cpus: int,
+    mem: int,
+    kill_wait: int,
+    fast: bool,
+    extra: str,
+    database_port: int | None = None,
+) -> str:
+    """Return the configuration of a controller on the first port, and of a node on each of the others.
+
+    With a `database_port` it keeps accounts at the slurmdbd there.
+    """
+    none = "AccountingStorageType=accounting_storage/none"
     host = socket.gethostname().split(".")[0]
     return CONFIGURATION.format(
         d=folder,
@@ -58,6 +82,7 @@ def render(folder: Path, ports: Sequence[int], *, cpus: int, mem: int, kill_wait
         kill_wait=kill_wait,
         scheduler=FAST if fast else "# the scheduler's intervals are stock",
         extra=extra,
+        accounting=none if database_port is None else ACCOUNTING.format(d=folder, port=database_port),
         nodes="\n".join(
             f"NodeName=n{i} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs={cpus} RealMemory={mem}"
             for i, port in enumerate(ports[1:], 1)

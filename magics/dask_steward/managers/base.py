@@ -249,6 +249,14 @@ class Manager(ABC):
         """Return the answer to a question that `explained_by` named, as JSON: the same one for all jobs of a user."""
         return Unknown(f"{self.system} knows no more about {question}")
 
+    def causes(self, statuses: Collection[JobStatus], *, timeout: float | None = None) -> dict[str, str]:
+        """Return by id why jobs ended, one phrase for each, where the manager has one.
+
+        It may ask the manager's archive, so it knows more than `explain`: who cancelled a job, and how jobs ended that
+        have left the queue since. Jobs of which nothing is known are left out.
+        """
+        return {status.id: self.explain(status) for status in statuses if status.state is JobState.ENDED}
+
     def node_sizes(self, *, timeout: float | None = None) -> tuple[NodeSize, ...] | Unknown:
         """Return the kinds of nodes that there are, by partition, where the manager can tell."""
         return Unknown(f"{self.system} does not tell the sizes of its nodes")

@@ -45,10 +45,10 @@ class Submitter:
         if missing > 1 and self._most is None:
             self._most = await asyncio.to_thread(self._roster.manager.most_at_once)
         most = max(1, min(group.at_most or missing, self._most or 1))
-        if group.alone:
+        if group.alone or group.at_most is not None:
             if any(job.step == "intended" for job in self._roster.places(group)):
-                return  # the one that is to show whether single jobs pass
-            most = missing = 1
+                return  # the one that is to show whether single jobs, or so many, pass
+            most = missing = 1 if group.alone else min(most, missing)
         while missing > 0 and not self._roster.closing:
             batch = self._roster.new_batch(group, min(most, missing))
             missing -= len(batch)

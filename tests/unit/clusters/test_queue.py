@@ -9,7 +9,7 @@ import asyncio
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,11 +17,16 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from dask_steward.clusters import groups as groups_module
+from dask_steward.clusters import leaving, submitting, watching
 from dask_steward.clusters import queue as queue_module
+from dask_steward.clusters.agent import Drained, WorkerView
 from dask_steward.clusters.base import Site
+from dask_steward.clusters.groups import Group
+from dask_steward.clusters.jobscript import JobShape
 from dask_steward.clusters.line import Event, Line
 from dask_steward.clusters.queue import QueueWorkforce
-from dask_steward.errors import StartFailed, SubmitRefused, SubmitUncertain
+from dask_steward.errors import StartFailed, SubmitRefused, SubmitUncertain, UsageError
 from dask_steward.ledger import files, holdings
 from dask_steward.ledger.holdings import HoldingsLog
 from dask_steward.managers.base import JobState, JobStatus, Unknown
@@ -40,32 +45,53 @@ class FakeQueue:
     after_submit: Callable[[str], None] = lambda key: None
     at_cancel: Callable[[Sequence[str]], Unknown | None] = lambda ids: None
     answer: Unknown | None = None
+    most: int = 1
+    counts: list[int] = field(default_factory=list)
+    told_causes: dict[str, str] = field(default_factory=dict)
+    began: float = 0.0
     system: str = "fake"
     lock: Any = field(default_factory=threading.Lock)
 
-    def submit(self, script: str, *, job_name: str, comment: str, count: int = 1) -> tuple[str, ...]:
+    def most_at_once(self) -> int:
+        return self.most
+
+    def submit(
+        self, script: str, *, job_name: str, comment: str, count: int = 1, cwd: str | None = None
+    ) -> tuple[str, ...]:
         key = comment.rpartition(":")[2]
         with self.lock:
             self.submits.append(key)
+            self.counts.append(count)
         self.at_submit(key)
-        id = self.land(key)
+        ids = self.land(key, count=count)
         self.after_submit(key)
-        return (id,)
+        return ids
 
-    def land(self, key: str, state: JobState = JobState.QUEUED) -> str:
+    def land(self, key: str, state: JobState = JobState.QUEUED, count: int = 1) -> tuple[str, ...]:
         with self.lock:
-            id = str(100 + len(self.rows))
-            self.rows[id] = status(id, key, state)
-        return id
+            number = 100 + len(self.rows)
+            ids = [f"{number}"] if count == 1 else [f"{number}_{task}" for task in range(count)]
+            for id in ids:
+                self.rows[id] = status(id, key, state)
+        return tuple(ids)
 
-    def move(self, key: str, state: JobState) -> None:
+    def move(self, key: str, state: JobState, **changes: Any) -> None:
+        batch, _, task = key.partition(".")
         with self.lock:
-            (id,) = [one.id for one in self.rows.values() if one.comment == f"{TAG}:{key}"]
-            self.rows[id] = status(id, key, state)
+            (id,) = [
+                one.id
+                for one in self.rows.values()
+                if one.comment == f"{TAG}:{batch}" and one.id.partition("_")[2] == task
+            ]
+            self.rows[id] = replace(status(id, batch, state), **changes)
 
-    def jobs(self) -> tuple[JobStatus, ...] | Unknown:
+    def jobs(self, max_age: float = 0.0) -> tuple[JobStatus, ...] | Unknown:
         with self.lock:
+            self.began = time.time()
             return self.answer or tuple(self.rows.values())
+
+    def causes(self, statuses: Sequence[JobStatus]) -> dict[str, str]:
+        return self.told_causes
 
     def find_by_tag(self, tags: Collection[str]) -> dict[str, tuple[JobStatus, ...]] | Unknown:
         found = self.jobs()
@@ -100,14 +126,34 @@ def status(id: str, key: str, state: JobState) -> JobStatus:
     return JobStatus(id=id, name=TAG, state=state, native=state.name, comment=f"{TAG}:{key}", user="me", node="n1")
 
 
-class FakeScheduler(SimpleNamespace):
-    """Knows workers; retires when it is let."""
+class FakeAgent(SimpleNamespace):
+    """Knows workers; empties them when it is let."""
 
-    async def retire_workers(self, workers: list[str], close_workers: bool) -> None:
-        self.retiring.set()
-        await self.may_retire.wait()
-        for address in workers:
-            self.workers.pop(address, None)
+    async def workers(self) -> dict[str, WorkerView]:
+        return {address: WorkerView(address, address) for address in self.known}
+
+    async def drain(self, jobs: dict[str, list[str]], **limits: Any) -> dict[str, Drained]:
+        self.drains.append((jobs, limits))
+        self.draining.set()
+        await self.may_drain.wait()
+        found = {}
+        for key, addresses in jobs.items():
+            found[key] = Drained(self.kept.get(key), self.cut if key not in self.kept else {})
+            if key not in self.kept:
+                self.known -= set(addresses)
+        return found
+
+    async def give_up(self, tasks: dict[str, str]) -> None:
+        self.given_up.update(tasks)
+
+
+@pytest.fixture
+def agent() -> FakeAgent:
+    found = FakeAgent(
+        known=set(), draining=asyncio.Event(), may_drain=asyncio.Event(), drains=[], kept={}, cut={}, given_up={}
+    )
+    found.may_drain.set()
+    return found
 
 
 @pytest.fixture
@@ -116,23 +162,25 @@ def fake() -> FakeQueue:
 
 
 @pytest_asyncio.fixture
-async def force(fake: FakeQueue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[QueueWorkforce]:
+async def force(
+    fake: FakeQueue, agent: FakeAgent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[QueueWorkforce]:
     """A workforce with no job yet, and little patience."""
     monkeypatch.setattr(queue_module, "BUSY_INTERVAL", 0.05)
     monkeypatch.setattr(queue_module, "IDLE_INTERVAL", 0.05)
-    monkeypatch.setattr(queue_module, "CANCEL_AGAIN", 0.2)
-    monkeypatch.setattr(queue_module, "RETRY_PAUSES", (0.2, 1.0))
-    monkeypatch.setattr(queue_module, "RELEASE_LIMIT", 2.0)
-    monkeypatch.setattr(queue_module, "end_marked", lambda *arguments: None)
-    scheduler = FakeScheduler(workers={}, retiring=asyncio.Event(), may_retire=asyncio.Event())
-    scheduler.may_retire.set()
+    monkeypatch.setattr(queue_module, "BURST", 0.01)
+    monkeypatch.setattr(leaving, "CANCEL_AGAIN", 0.2)
+    monkeypatch.setattr(leaving, "RELEASE_LIMIT", 2.0)
+    monkeypatch.setattr(leaving, "end_marked", lambda *arguments: None)
+    monkeypatch.setattr(groups_module, "RETRY_PAUSES", (0.2, 1.0))
+    monkeypatch.setattr(groups_module, "REPLACE_PAUSES", (0.1, 1.0))
     site = Site(
         id="abcdefghij",
         tag=TAG,
         folder=str(tmp_path),
         profile={},
         python=None,
-        scheduler=scheduler,
+        agent=agent,  # type: ignore[arg-type]
         security=None,
         tls={},
         log=HoldingsLog(str(tmp_path)),
@@ -140,21 +188,16 @@ async def force(fake: FakeQueue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     )
     line = Line(TAG, "127.0.0.1", None, lambda event: None)
     line.start()
-    found = QueueWorkforce(
-        site,
-        fake,
-        lambda key: f"script of {key}",
-        processes=1,
-        cores=2,
-        memory=10**9,
-        line=line,
-        log_of=lambda id: str(tmp_path / f"{id}.log"),
-    )
-    found._retry_pause = 0.2
+    shape = JobShape(1, 2, 10**9, "#!/bin/sh", "worker")
+    groups = {
+        name: Group(name, shape, lambda key, count: f"script of {count} {key}", retry_pause=0.2)
+        for name in ("main", "big")
+    }
+    found = QueueWorkforce(site, fake, fake, groups, line=line, log_of=lambda id: str(tmp_path / f"{id}.log"))  # type: ignore[arg-type]
     found.start()
     yield found
-    found._closing = True
-    found._wake.set()
+    found.roster.closing = True
+    found.roster.wake.set()
     line.close()
     await asyncio.wait_for(found._reconciling, 5)  # type: ignore[arg-type]
 
@@ -178,7 +221,7 @@ def written(tmp_path: Path) -> list[tuple[str, str, str | None]]:
 def connect(force: QueueWorkforce, key: str) -> str:
     """Let a job's worker connect."""
     address = f"tls://{key}"
-    force.site.scheduler.workers[address] = SimpleNamespace(processing={}, nbytes=0)
+    force.site.agent.known.add(address)  # type: ignore[attr-defined]
     force.heard(Event(key, force.jobs[key].id or "?", "n1", up=True))
     force.joined(address, key)
     return address
@@ -239,7 +282,7 @@ async def test_a_submit_without_an_answer_is_found_by_its_comment_and_not_made_a
 async def test_a_submit_that_never_landed_is_given_up_and_made_again(
     force: QueueWorkforce, fake: FakeQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queue_module, "UNCERTAIN_LIMIT", 0.2)
+    monkeypatch.setattr(watching, "UNCERTAIN_LIMIT", 0.2)
 
     def hang(key: str) -> None:
         if key == "j1":
@@ -258,7 +301,7 @@ async def test_submits_that_wait_for_their_turn_are_not_taken_for_lost(
 ) -> None:
     """Found by reading: a slow sbatch and many jobs; those that had not been submitted yet were given up as unanswered,
     submitted all the same, and replaced: more jobs than were asked for."""
-    monkeypatch.setattr(queue_module, "UNCERTAIN_LIMIT", 0.1)
+    monkeypatch.setattr(watching, "UNCERTAIN_LIMIT", 0.1)
     fake.at_submit = lambda key: time.sleep(0.15)
 
     await force.scale(12)
@@ -280,12 +323,12 @@ async def test_a_refusal_stops_all_submits_and_is_the_reason(
 
     await until(lambda: force.failure)
     assert force.failure == force.reason() == "sbatch: invalid partition specified: debgu"
-    assert len(fake.submits) <= queue_module.SUBMITS_AT_ONCE
+    assert len(fake.submits) <= submitting.SUBMITS_AT_ONCE
     assert not [job for job in force.jobs.values() if job.holding]
     assert {one[1] for one in written(tmp_path)} == {"intent", "refused"}
 
     fake.at_submit = lambda key: None
-    await force.scale(2)
+    await force.scale(2, renew=True)
     await until(lambda: len(fake.live()) == 2)
     assert force.failure is None
 
@@ -304,7 +347,7 @@ async def test_a_passing_refusal_is_shown_and_tried_again(force: QueueWorkforce,
     await until(lambda: len(fake.live()) == 4)
     assert "Unable" not in str(force.reason())
     # Four refusals of one moment are one pause, not four doublings.
-    assert force._retry_pause <= 0.2
+    assert force.roster.groups["main"].retry_pause <= groups_module.RETRY_PAUSES[0]
 
 
 @pytest.mark.asyncio
@@ -314,7 +357,7 @@ async def test_a_ledger_that_cannot_be_written_submits_nothing(
     def full(*arguments: Any, **options: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(force.site.log, "write", full)
+    monkeypatch.setattr(force.site.log, "write_all", full)
     await force.scale(3)
 
     await until(lambda: force.failure)
@@ -327,14 +370,14 @@ async def test_a_job_whose_id_cannot_be_written_is_still_held(
     force: QueueWorkforce, fake: FakeQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The disk fills up between intent and held: the job is in the queue, and must not be forgotten."""
-    real = force.site.log.write
+    real = force.site.log.write_all
 
-    def full(kind: str, key: str, step: str, *arguments: Any, **options: Any) -> None:
+    def full(kind: str, ids: dict[str, str | None], step: str, *arguments: Any, **options: Any) -> None:
         if step == holdings.HELD:
             raise OSError(28, "No space left on device")
-        real(kind, key, step, *arguments, **options)
+        real(kind, ids, step, *arguments, **options)
 
-    monkeypatch.setattr(force.site.log, "write", full)
+    monkeypatch.setattr(force.site.log, "write_all", full)
     await force.scale(1)
 
     await until(lambda: force.jobs.get("j1") and force.jobs["j1"].step == "queued")
@@ -345,10 +388,10 @@ async def test_a_job_whose_id_cannot_be_written_is_still_held(
 
 @pytest.mark.asyncio
 async def test_a_script_that_cannot_be_rendered_is_a_refusal(force: QueueWorkforce, fake: FakeQueue) -> None:
-    def broken(key: str) -> str:
+    def broken(key: str, count: int) -> str:
         raise StartFailed("dask-jobqueue rendered a worker without a name")
 
-    force._script_for = broken
+    force.roster.groups["main"].script = broken
     await force.scale(2)
 
     await until(lambda: force.failure)
@@ -390,38 +433,255 @@ async def test_missing_once_is_not_gone(force: QueueWorkforce, fake: FakeQueue) 
 
 
 @pytest.mark.asyncio
-async def test_an_early_death_is_told_with_the_end_of_its_log(
+async def test_three_early_deaths_are_the_end_and_are_told_with_the_end_of_the_log(
     force: QueueWorkforce, fake: FakeQueue, tmp_path: Path
 ) -> None:
+    for id in ("100", "101", "102"):
+        (tmp_path / f"{id}.log").write_text("first\n\nModuleNotFoundError: No module named 'x'\n")
+
+    fake.after_submit = lambda key: fake.move(key, JobState.ENDED)
     await force.scale(1)
-    await until(lambda: steps(force) == {"j1": "queued"})
-    (tmp_path / "100.log").write_text("first\n\nModuleNotFoundError: No module named 'x'\n")
-    fake.move("j1", JobState.ENDED)
 
     await until(lambda: force.failure)
-
-    assert "job 100" in str(force.failure)
+    assert force.lost_for_good
+    assert fake.submits == ["j1", "j2", "j3"]
+    assert str(force.failure).startswith("3 jobs died within a minute of their start; the last: job 102")
     assert "No module named 'x'" in str(force.failure)
+    assert [loss["id"] for loss in force.losses()] == ["100", "101", "102"]
     assert force.counts().lost == 1
+
+    fake.after_submit = lambda key: None
+    await force.scale(1, renew=True)
+    await until(lambda: steps(force).get("j4") == "queued")
+    assert not force.lost_for_good
 
 
 @pytest.mark.asyncio
-async def test_a_lost_job_keeps_its_place_until_somebody_scales(force: QueueWorkforce, fake: FakeQueue) -> None:
+async def test_a_lost_job_is_replaced_after_a_pause(force: QueueWorkforce, fake: FakeQueue) -> None:
     await force.scale(2)
     await until(lambda: list(steps(force).values()) == ["queued", "queued"])
     connect(force, "j1")
     connect(force, "j2")
+    fake.told_causes = {"100": "CANCELLED by somebody"}
+
     fake.move("j1", JobState.ENDED)
+
     await until(lambda: steps(force)["j1"] == "lost")
-    await asyncio.sleep(0.3)
-    assert len(fake.submits) == 2
-    assert "1 of 2 jobs lost: job 100" in str(force.reason())
-
-    await force.scale(2)
-
+    assert [(loss["id"], loss["reason"]) for loss in force.losses()] == [("100", "job 100: CANCELLED by somebody")]
+    assert "replaced in" in str(force.reason())
     await until(lambda: steps(force).get("j3") == "queued")
     assert len(fake.submits) == 3
+    assert force.failure is None
     assert force.counts().lost == 0
+
+
+@pytest.mark.asyncio
+async def test_a_job_that_lived_long_is_replaced_at_once(force: QueueWorkforce, fake: FakeQueue) -> None:
+    await force.scale(1)
+    await until(lambda: list(steps(force).values()) == ["queued"])
+    connect(force, "j1")
+    force.jobs["j1"].started = time.time() - 2 * groups_module.EARLY
+
+    fake.move("j1", JobState.ENDED)
+
+    await until(lambda: steps(force).get("j2") == "queued")
+    assert force.roster.groups["main"].deaths == 0
+
+
+@pytest.mark.asyncio
+async def test_a_requeued_job_is_the_same_job(force: QueueWorkforce, fake: FakeQueue, tmp_path: Path) -> None:
+    await force.scale(1)
+    await until(lambda: steps(force) == {"j1": "queued"})
+    connect(force, "j1")
+    fake.move("j1", JobState.RUNNING)
+    await until(lambda: force.jobs["j1"].node == "n1")
+
+    fake.move("j1", JobState.QUEUED, restarts=1)
+    force.left("tls://j1")
+    await until(lambda: steps(force) == {"j1": "queued"})
+    assert "started again" in str(force.jobs["j1"].reason)
+
+    force.heard(Event("j1", "100", "n2", up=True))
+    assert steps(force) == {"j1": "running"}
+    assert force.jobs["j1"].node == "n2"
+    assert len(fake.submits) == 1
+    assert [one for one in written(tmp_path) if one[1] == "released"] == []
+
+
+# --- arrays -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.asyncio
+async def test_many_jobs_are_one_array(force: QueueWorkforce, fake: FakeQueue, tmp_path: Path) -> None:
+    fake.most = 1000
+
+    await force.scale(200)
+    await until(lambda: len(force.jobs) == 200 and set(steps(force).values()) == {"queued"})
+
+    assert fake.counts == [200]
+    assert force.jobs["j1.199"].id == "100_199"
+    assert ("j1.7", "held", "100_7") in written(tmp_path)
+
+    await force.scale(0)
+    assert len(fake.cancels) == 1
+
+
+@pytest.mark.asyncio
+async def test_arrays_are_split_by_the_largest_that_the_site_takes(force: QueueWorkforce, fake: FakeQueue) -> None:
+    fake.most = 80
+
+    await force.scale(200)
+    await until(lambda: len(force.jobs) == 200 and set(steps(force).values()) == {"queued"})
+
+    assert sorted(fake.counts) == [40, 80, 80]
+
+
+@pytest.mark.asyncio
+async def test_a_limit_on_jobs_is_found_by_halves_and_the_rest_waits(force: QueueWorkforce, fake: FakeQueue) -> None:
+    fake.most = 1000
+
+    def limited(key: str) -> None:
+        if len(fake.rows) + fake.counts[-1] > 60:
+            raise SubmitRefused("sbatch: QOSMaxSubmitJobPerUserLimit", retryable=True, too_many=True)
+
+    fake.at_submit = limited
+    await force.scale(100)
+
+    await until(lambda: len(fake.rows) == 60)
+    await until(lambda: "QOSMaxSubmit" in str(force.reason()))
+    assert force.failure is None
+    assert force.counts().queued == 100
+    assert len(fake.submits) < 25
+
+
+@pytest.mark.asyncio
+async def test_where_arrays_are_refused_single_jobs_go_in(force: QueueWorkforce, fake: FakeQueue) -> None:
+    fake.most = 1000
+
+    def no_arrays(key: str) -> None:
+        if fake.counts[-1] > 1:
+            raise SubmitRefused("sbatch: error: no array jobs on this cluster")
+
+    fake.at_submit = no_arrays
+    await force.scale(5)
+
+    await until(lambda: len(fake.rows) == 5)
+    assert fake.counts[:2] == [5, 1]
+    assert set(fake.counts[1:]) == {1}
+    assert force.failure is None
+
+
+@pytest.mark.asyncio
+async def test_a_refusal_of_an_array_is_proved_by_one_job_alone(force: QueueWorkforce, fake: FakeQueue) -> None:
+    fake.most = 1000
+
+    def refuse(key: str) -> None:
+        raise SubmitRefused("sbatch: invalid partition specified: debgu")
+
+    fake.at_submit = refuse
+    await force.scale(50)
+
+    await until(lambda: force.failure)
+    assert fake.counts == [50, 1]
+    assert force.failure == "sbatch: invalid partition specified: debgu"
+
+
+@pytest.mark.asyncio
+async def test_an_array_without_an_answer_is_found_by_its_comment(force: QueueWorkforce, fake: FakeQueue) -> None:
+    fake.most = 1000
+
+    def hang(key: str) -> None:
+        raise SubmitUncertain("sbatch did not answer within 15 s", retryable=True)
+
+    fake.after_submit = hang
+    await force.scale(3)
+
+    await until(lambda: set(steps(force).values()) == {"queued"})
+    assert {job.id for job in force.jobs.values()} == {"100_0", "100_1", "100_2"}
+    assert fake.counts == [3]
+
+
+# --- groups -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.asyncio
+async def test_groups_are_sized_apart_and_counted_together(force: QueueWorkforce, fake: FakeQueue) -> None:
+    await force.scale(2)
+    await force.scale(1, "big")
+    await until(lambda: len(fake.rows) == 3)
+
+    assert vars(force.counts()) == {"asked": 3, "queued": 3, "running": 0, "lost": 0}
+    assert {name: view["asked"] for name, view in force.group_views().items()} == {"main": 2, "big": 1}
+
+    await force.scale(0, "main")
+    await until(lambda: {job.group for job in force.jobs.values() if job.holding} == {"big"})
+    with pytest.raises(UsageError, match="'gpu' is not known"):
+        await force.scale(1, "gpu")
+
+
+@pytest.mark.asyncio
+async def test_a_refusal_of_one_group_leaves_the_others_alone(force: QueueWorkforce, fake: FakeQueue) -> None:
+    def refuse(key: str) -> None:
+        if force.jobs[key].group == "big":
+            raise SubmitRefused("sbatch: Requested node configuration is not available")
+
+    fake.at_submit = refuse
+    await force.scale(1, "big")
+    await force.scale(1)
+
+    await until(lambda: "not available" in str(force.reason()))
+    await until(lambda: len(fake.live()) == 1)
+    await until(lambda: force.failure is None)
+
+
+# --- walltime ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.asyncio
+async def test_a_job_near_its_end_is_replaced_then_emptied_then_cancelled(
+    force: QueueWorkforce, fake: FakeQueue, agent: FakeAgent
+) -> None:
+    await force.scale(1)
+    await until(lambda: steps(force) == {"j1": "queued"})
+    connect(force, "j1")
+    started = time.time() - 90
+    force.jobs["j1"].started = started
+    force.roster.groups["main"].startups.append(5.0)
+
+    fake.move("j1", JobState.RUNNING, started=started, ends=started + 120, limit=120.0)
+    await until(lambda: steps(force).get("j2") == "queued")
+    assert force.jobs["j1"].expiring
+    assert not agent.drains
+    assert force.counts().asked == 1
+
+    connect(force, "j2")
+    agent.cut = {"long": 42.0}
+    fake.move("j1", JobState.RUNNING, started=started, ends=time.time() + 15, limit=120.0)
+    await until(lambda: agent.drains)
+
+    assert agent.drains[0][0] == {"j1": ["tls://j1"]}
+    assert agent.drains[0][1]["lose"]
+    await until(lambda: fake.cancels == [("100",)])
+    assert any("task long had run 42 s" in one for one in force.warnings)
+    assert agent.given_up == {}
+
+
+@pytest.mark.asyncio
+async def test_a_task_that_no_walltime_holds_is_given_up(
+    force: QueueWorkforce, fake: FakeQueue, agent: FakeAgent
+) -> None:
+    await force.scale(1)
+    await until(lambda: steps(force) == {"j1": "queued"})
+    connect(force, "j1")
+    started = time.time() - 110
+    force.jobs["j1"].started = started
+    agent.cut = {"endless": 100.0}
+
+    fake.move("j1", JobState.RUNNING, started=started, ends=started + 120, limit=120.0)
+
+    await until(lambda: agent.given_up)
+    assert "2 min" in agent.given_up["endless"]
+    assert "options.walltime" in agent.given_up["endless"]
 
 
 @pytest.mark.asyncio
@@ -445,7 +705,7 @@ async def test_a_worker_that_connects_while_the_queue_is_asked_is_not_queued_aga
 
 @pytest.mark.asyncio
 async def test_queued_jobs_go_first_and_running_ones_are_retired_before_they_are_cancelled(
-    force: QueueWorkforce, fake: FakeQueue
+    force: QueueWorkforce, fake: FakeQueue, agent: FakeAgent
 ) -> None:
     await force.scale(3)
     await until(lambda: len(fake.live()) == 3)
@@ -454,15 +714,15 @@ async def test_queued_jobs_go_first_and_running_ones_are_retired_before_they_are
     await force.scale(2)
     assert fake.cancels == [(force.jobs["j3"].id,)]
 
-    force.site.scheduler.may_retire.clear()
+    agent.may_drain.clear()
     scaling = asyncio.create_task(force.scale(1))
-    await asyncio.wait_for(force.site.scheduler.retiring.wait(), 5)
+    await asyncio.wait_for(agent.draining.wait(), 5)
     assert len(fake.cancels) == 1  # not before its data have moved
-    force.site.scheduler.may_retire.set()
+    agent.may_drain.set()
     await scaling
     assert len(fake.cancels) == 2
-    assert len(force.site.scheduler.workers) == 1
-    assert set(addresses.values()) > set(force.site.scheduler.workers)
+    assert len(agent.known) == 1
+    assert set(addresses.values()) > set(agent.known)
 
 
 @pytest.mark.asyncio
@@ -511,15 +771,17 @@ async def test_a_job_given_back_while_its_submit_is_under_way(force: QueueWorkfo
 
 
 @pytest.mark.asyncio
-async def test_a_scale_down_that_is_cut_off_keeps_the_jobs(force: QueueWorkforce, fake: FakeQueue) -> None:
+async def test_a_scale_down_that_is_cut_off_keeps_the_jobs(
+    force: QueueWorkforce, fake: FakeQueue, agent: FakeAgent
+) -> None:
     """Found by reading: jobs that were being retired counted for nothing any more, and were never cancelled."""
     await force.scale(2)
     await until(lambda: len(fake.live()) == 2)
     connect(force, "j1")
     connect(force, "j2")
-    force.site.scheduler.may_retire.clear()
+    agent.may_drain.clear()
     scaling = asyncio.create_task(force.scale(1))
-    await asyncio.wait_for(force.site.scheduler.retiring.wait(), 5)
+    await asyncio.wait_for(agent.draining.wait(), 5)
 
     scaling.cancel()
     with pytest.raises(asyncio.CancelledError):

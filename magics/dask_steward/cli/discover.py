@@ -14,7 +14,7 @@ def discover(args: argparse.Namespace) -> int:
     """Write profiles from what a site offers; what an earlier discovery wrote is shown before it is overwritten."""
     found = ds.discover(**discover_arguments(args), write=False, on_progress=output.note)
     if not args.json:
-        print(found.text(diffs=True))
+        print(found.text(whole=args.dry_run))
     if not args.dry_run:
         found.write(overwrite=args.yes or (not args.json and _agreed(len(found.changed))))
         if not args.json and found.written_text():

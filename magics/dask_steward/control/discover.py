@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -65,8 +65,8 @@ class Discovery:
                 self.written.append(one.name)
         return self.written
 
-    def text(self, *, diffs: bool = False) -> str:
-        """Return what was found for a person; with `diffs` also how files would change."""
+    def text(self, *, whole: bool = False) -> str:
+        """Return what was found for a person, and how files would change; with `whole` also those that are new."""
         from dask_steward.profiles.problems import short_path
 
         words = {"new": "new", "changed": "changed", "same": "up to date", "yours": "yours, left as it is"}
@@ -80,8 +80,8 @@ class Discovery:
         lines += [f"{name}: no profile, {why}" for name, why in self.left_out.items()]
         lines += [f"{name}: nothing fits it any more (dask-steward profiles remove {name})" for name in self.gone]
         lines += [f"note: {note}" for note in self.notes]
-        if diffs:
-            lines += ["", *(one.diff for one in self.changes if one.action in ("new", "changed"))]
+        shown = ("new", "changed") if whole else ("changed",)
+        lines += ["", *(one.diff for one in self.changes if one.action in shown)]
         return "\n".join(lines).rstrip() or "nothing was found"
 
     def written_text(self) -> str:
@@ -183,15 +183,19 @@ def _site(user: User) -> Site:
         )
     site = ask_site(Slurm(), user)
     if isinstance(site, Unknown):
-        raise ManagerUnreachable(f"Slurm cannot be asked: {site.reason}.", hint="`scontrol ping` says whether its controller answers.")
+        raise ManagerUnreachable(
+            f"Slurm cannot be asked: {site.reason}.", hint="`scontrol ping` says whether its controller answers."
+        )
     return site
 
 
 def _probed(site: Site, user: User, notes: list[str], on_progress: Progress | None) -> dict[str, Found]:
     from dask_steward.control.probing import probe
+    from dask_steward.profiles.discovering import probe_directives
 
-    names: Sequence[str] = [one.name for one in site.partitions]
-    del user
-    found, told = probe(names, on_progress)
+    partitions = probe_directives(site, user)
+    if not partitions:
+        return {}
+    found, told = probe(partitions, on_progress)
     notes += told
     return found

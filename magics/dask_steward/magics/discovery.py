@@ -40,7 +40,7 @@ def discover_text(args: argparse.Namespace) -> str:
     A notebook is asked nothing: files of an earlier discovery are overwritten only with ``--yes``.
     """
     found = ds.discover(**discover_arguments(args), write=False)
-    told = [found.text(diffs=True)]
+    told = [found.text(whole=args.dry_run)]
     if not args.dry_run:
         found.write(overwrite=args.yes)
         told.append(found.written_text())

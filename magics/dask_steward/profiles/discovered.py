@@ -70,8 +70,8 @@ class Change:
 
     @property
     def diff(self) -> str:
-        """What changes, as a unified diff; empty where nothing does."""
-        old, new = self.before.splitlines(keepends=True), self.text.splitlines(keepends=True)
+        """What changes, as a unified diff without the line that says what was generated; empty where nothing does."""
+        old, new = (_MARK.sub("", text).splitlines(keepends=True) for text in (self.before, self.text))
         old_name = "/dev/null" if self.action == "new" else short_path(self.file)
         return "".join(difflib.unified_diff(old, new, old_name, short_path(self.file)))
 

@@ -148,6 +148,26 @@ def propose(site: Site, user: User, found: Mapping[str, Found] | None = None) ->
     return proposals, left_out
 
 
+def probe_directives(site: Site, user: User) -> dict[str, list[str]]:
+    """Return for each partition that a user may use the directives of a job of a few seconds, as small as can be."""
+    found: dict[str, list[str]] = {}
+    for partition in site.partitions:
+        way, kinds = access(site, partition, user), kinds_of(partition, site.nodes)
+        if way.refused is not None or not kinds:
+            continue
+        directives = [f"--partition={partition.name}", "--time=2", "--ntasks=1", "--cpus-per-task=1", "--mem=200M"]
+        directives += [f"--account={way.account}"] if way.account else []
+        directives += [f"--qos={way.qos}"] if way.qos else []
+        if kinds[0].gpus:  # all kinds have some: many sites refuse a job there that asks for none
+            directives.append(_gres(kinds[0], 1))
+        found[partition.name] = directives
+    return found
+
+
+def _gres(kind: Kind, number: int) -> str:
+    return f"--gres=gpu:{kind.gpu + ':' if kind.gpu else ''}{number}"
+
+
 def kinds_of(partition: Partition, nodes: Iterable[Node]) -> list[Kind]:
     """Return the kinds of a partition's nodes, those without GPUs first and of these the most numerous."""
     groups: dict[tuple[int, str, int, int], list[Node]] = {}
@@ -274,7 +294,7 @@ def _proposal(
     what = f" · {kind.gpu or 'GPU'}" if kind.gpus else "" if alone else f" · {size_text(_round_down(kind.memory))}"
     directives = []
     if shape.gpus:
-        directives.append(f"--gres=gpu:{kind.gpu + ':' if kind.gpu else ''}{shape.gpus}")
+        directives.append(_gres(kind, shape.gpus))
     if way.qos is not None:
         directives.append(f"--qos={way.qos}")
     fields: dict[str, Any] = {

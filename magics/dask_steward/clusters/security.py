@@ -73,7 +73,7 @@ def make_keys(folder: str) -> dict[str, str]:
     except OSError:  # a full disk: half a pair is of no use
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    return _paths(folder)
+    return paths_of(folder)
 
 
 class KeysAside:
@@ -111,10 +111,11 @@ class KeysAside:
             status = 1
         if status != 0:  # tried again here, so that the error is heard where it belongs
             return make_keys(self._folder)
-        return _paths(self._folder)
+        return paths_of(self._folder)
 
 
-def _paths(folder: str) -> dict[str, str]:
+def paths_of(folder: str) -> dict[str, str]:
+    """Return the paths of a cluster's keys: ``ca``, ``cert`` and ``key``."""
     return {
         role: os.path.join(folder, file) for role, file in (("ca", CERTIFICATE), ("cert", CERTIFICATE), ("key", KEY))
     }

@@ -1,4 +1,4 @@
-"""The jobs that a Slurm profile stands for, rendered as its cluster would render them."""
+"""The jobs that a Slurm profile stands for, rendered as its cluster renders them."""
 
 from __future__ import annotations
 
@@ -6,84 +6,127 @@ import os
 from collections.abc import Mapping
 from typing import Any, cast
 
-from dask_steward.clusters import jobqueue, jobscript
-from dask_steward.clusters.base import units_of
+from dask_steward import units
+from dask_steward.clusters import jobqueue, jobscript, scheduler_script, systems
+from dask_steward.clusters.base import MAIN, units_of
+from dask_steward.clusters.groups import Group
+from dask_steward.clusters.scheduler_job import KEY
+from dask_steward.clusters.security import paths_of
+from dask_steward.clusters.shapes import ONE_LOG, groups_of, of_config, options_of
 from dask_steward.ledger import entries, paths
 
-_NAME = "steward-worker"
+SCHEDULER = "scheduler"
+"""Name of the job that holds the scheduler, where the profile gives it one."""
 
 
-def preview(profile: Mapping[str, Any], ask: Mapping[str, Any], cluster: str) -> dict[str, Any]:
-    """Return the groups of a profile, each with its script and the sbatch commands that submit it.
+def preview(profile: Mapping[str, Any], ask: Mapping[str, Any], cluster: str, most: int) -> dict[str, Any]:
+    """Return the groups of a profile, each with its size and its job script.
 
     Parameters
     ----------
     profile : mapping
         The resolved profile.
     ask : mapping
-        Size in one unit, instead of the profile's own.
+        Size of the main group in one unit, instead of the profile's own.
     cluster : str
         What stands for the cluster's id.
+    most : int
+        Jobs that one submit may be.
     """
     jobqueue.load_jobqueue()
-    groups = []
-    for name, group in {"main": {}, **(profile.get("groups") or {})}.items():
-        options = {**(profile.get("options") or {}), **(group.get("options") or {})}
-        size = (ask or profile.get("scale") or {"jobs": 1}) if name == "main" else group.get("scale") or {"jobs": 0}
-        groups.append({"name": name, **_group(profile, options, group.get("resources") or {}, size, cluster)})
-    return {"groups": groups}
-
-
-def _group(
-    profile: Mapping[str, Any],
-    options: Mapping[str, Any],
-    resources: Mapping[str, float],
-    size: Mapping[str, Any],
-    cluster: str,
-) -> dict[str, Any]:
     tag = entries.tag(cluster)
     folder = os.path.join(paths.clusters_dir(), cluster)
-    tls = {} if profile.get("security") == "none" else dict.fromkeys(("ca", "cert"), f"{folder}/tls/cert.pem")
-    if tls:
-        tls["key"] = f"{folder}/tls/key.pem"
-    shape = jobqueue.shape_of_slurm(
-        options,
+    tls = {} if profile.get("security") == "none" else paths_of(os.path.join(folder, entries.TLS))
+    groups = groups_of(
+        profile,
+        tag=tag,
         scheduler="<scheduler>",
-        name=_NAME,
         python=profile.get("python"),
-        log_file=os.path.join(folder, entries.LOGS, "%j.log"),
         tls=tls,
+        line=_line(profile, scheduler=True),
+        logs=os.path.join(folder, entries.LOGS),
     )
-    line = profile.get("line") or {}
-    ends = jobscript.LineEnds(
-        host="<host>",
-        port=cast("int", "<port>"),
-        scheduler_host="<host>",
-        scheduler_port=cast("int", "<port>"),
-        silence=float(line.get("silence") or 120.0),
+    found = [_group(profile, group, ask, tag, most) for group in groups.values()]
+    place = scheduler_script.place_of(profile)
+    if place is not None:
+        found.append(_scheduler(profile, place, folder, tag, tls))
+    return {"groups": found}
+
+
+def _line(profile: Mapping[str, Any], *, scheduler: bool) -> jobscript.LineEnds:
+    """Return what is known of the line before it is open: its silence; the rest stands in angle brackets."""
+    options = profile.get("line") or {}
+    port = cast("int", "<port>")
+    return jobscript.LineEnds(
+        host=options.get("host") or "<host>",
+        port=port,
+        scheduler_host="<host>" if scheduler else "",
+        scheduler_port=port if scheduler else None,
+        silence=float(options.get("silence") or 120.0),
         keeper_secret="<secret>",
         job_secret="<secret>",
     )
-    environment = {str(key): str(value) for key, value in (profile.get("environment") or {}).items()}
-    script = jobscript.render(
-        shape,
-        tag=tag,
-        key="j1",
-        name=_NAME,
-        line=ends,
-        environment={"DASK_DISTRIBUTED__WORKER__HTTP__ROUTES": "[]", **environment},
-        local_directory=options.get("local_directory"),
-    )
-    unit = {"workers": shape.processes, "cores": shape.cores, "memory": shape.memory}
+
+
+def _group(profile: Mapping[str, Any], group: Group, ask: Mapping[str, Any], tag: str, most: int) -> dict[str, Any]:
+    options = options_of(profile, group.name)
+    if group.name == MAIN:
+        # Without a size it is one job, as at a start.
+        size = ask or profile.get("scale") or {"jobs": _least(profile.get("adapt"), 1)}
+    else:
+        own = profile["groups"][group.name]
+        size = own.get("scale") or {"jobs": _least(own.get("adapt"), 0)}
+    jobs = units_of(group.unit, {key: value for key, value in size.items() if value is not None})
     return {
-        "jobs": units_of(unit, {key: value for key, value in size.items() if value is not None}),
-        "processes": shape.processes,
-        "threads": max(1, shape.cores // shape.processes),
-        "cores": int(options.get("job_cpu") or shape.cores),
-        "memory": shape.memory,
-        "asks_memory": not options.get("job_mem"),
-        "partition": options.get("queue"),
-        "walltime": options.get("walltime"),
+        "name": group.name,
+        "jobs": jobs,
+        "processes": group.shape.processes,
+        "threads": max(1, group.shape.cores // group.shape.processes),
+        "cores": int(options.get("job_cpu") or group.shape.cores),
+        "memory": group.shape.memory,
+        "asks_memory": not (options.get("job_mem") or of_config(options, "job-mem")),
+        "partition": options.get("queue") or of_config(options, "queue"),
+        "walltime": None if group.walltime is None else units.format_walltime(group.walltime),
+        "script": group.script("j1", max(1, min(jobs, most))),
+        "job_name": tag,
+        "key": "j",
+    }
+
+
+def _least(adapt: Mapping[str, Any] | None, default: int) -> int:
+    return max(default, int((adapt or {}).get("minimum") or 0))
+
+
+def _scheduler(
+    profile: Mapping[str, Any], place: Mapping[str, Any], folder: str, tag: str, tls: Mapping[str, str]
+) -> dict[str, Any]:
+    options = profile.get("options") or {}
+    system = systems.get("slurm", profile, folder, tag)
+    script, cores = scheduler_script.render(
+        options,
+        place,
+        folder=folder,
+        tag=tag,
+        log_file=os.path.join(folder, entries.LOGS, ONE_LOG),
+        scheduler=system.scheduler_arguments(),
+        tls=tls,
+        pages=str(profile.get("dashboard") or "socket") != "off",
+        line=_line(profile, scheduler=False),
+        local_directory=options.get("local_directory") or of_config(options, "local-directory"),
+    )
+    asked = scheduler_script.job_options(options, place)
+    limit = units.parse_walltime(asked.get("walltime") or of_config(options, "walltime") or "UNLIMITED")
+    return {
+        "name": SCHEDULER,
+        "jobs": 1,
+        "processes": 0,
+        "threads": 0,
+        "cores": cores,
+        "memory": int(asked["memory"]),
+        "asks_memory": True,
+        "partition": asked.get("queue") or of_config(options, "queue"),
+        "walltime": None if limit is None else units.format_walltime(limit),
         "script": script,
         "job_name": tag,
+        "key": KEY,
     }

@@ -100,6 +100,11 @@ def compare(
     return sorted(found, key=lambda one: (one.refusal is not None, one.start is None, one.start or 0.0))
 
 
+def _request(plain: dict[str, Any], ask: dict[str, Any], sites: Mapping[str, SiteSays]) -> dict[str, Any]:
+    site = sites.get(plain["system"])
+    return {"profile": plain, "ask": ask, "most": 1 if site is None else site.most}
+
+
 def _queue(partition: str | None) -> dict[str, str]:
     return {} if partition is None else {"options.queue": partition}
 
@@ -133,16 +138,16 @@ def _previews(
     for index, plain in plains.items():
         if plain["system"] in ONE_MACHINE:
             found[index] = one_machine(plain, ask)
+    sites = {system: SiteSays(system) for system in {plain["system"] for plain in plains.values()} & {"slurm"}}
     open_ones = [index for index in plains if found[index] is None]
     for python in {plains[index].get("python") for index in open_ones}:
         indices = [index for index in open_ones if plains[index].get("python") == python]
         try:
-            answers = render(python, [{"profile": plains[index], "ask": ask} for index in indices])
+            answers = render(python, [_request(plains[index], ask, sites) for index in indices])
         except StewardError as error:
             answers = [{"error": error.to_dict()} for _ in indices]
         for index, answer in zip(indices, answers, strict=True):
             found[index] = read(plains[index], answer)
-    sites = {one.system: SiteSays(one.system) for one in found if isinstance(one, Preview) and one.groups}
 
     def ask_site(one: Preview | StewardError | None) -> Preview | StewardError | None:
         return sites[one.system].of(one, test_only=test_only) if isinstance(one, Preview) and one.groups else one

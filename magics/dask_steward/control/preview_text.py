@@ -68,10 +68,14 @@ def _held(preview: Preview) -> list[tuple[str, str]]:
 
 def _group_text(group: Jobs) -> str:
     each = f"{group.cores} cores × {size(group.memory)}"
-    worker = f"{_count(group.threads, 'thread')} and {size(group.memory / group.processes)} each"
+    if group.processes:
+        worker = f"{_count(group.threads, 'thread')} and {size(group.memory / group.processes)} each"
+        inside = f"{_count(group.processes, 'worker')}, {worker}"
+    else:
+        inside = "the scheduler"
     rows = [
         ("jobs", f"{group.jobs} × {each}"),
-        ("in each job", f"{_count(group.processes, 'worker')}, {worker}"),
+        ("in each job", inside),
         ("partition", group.partition or "the site's default"),
         ("walltime", group.walltime or "the partition's default"),
     ]

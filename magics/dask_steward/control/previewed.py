@@ -13,11 +13,11 @@ class Jobs:
     Attributes
     ----------
     name : str
-        The group's name; ``main`` for the profile's own options.
+        The group's name; ``main`` for the profile's own options, ``scheduler`` for the job that holds the scheduler.
     jobs : int
         How many.
     processes, threads : int
-        Workers of each job, and threads of each worker.
+        Workers of each job, and threads of each worker; 0 for the scheduler's job.
     cores, memory : int
         What each job asks for; memory in bytes.
     partition, walltime : str or None
@@ -28,6 +28,8 @@ class Jobs:
         The name of the jobs: the cluster's tag.
     asks_memory : bool
         Whether the jobs ask for their workers' memory; else the profile asks for another amount.
+    key : str
+        What the keys of their batches begin with.
     commands : tuple of tuple of str
         The commands that submit them, each with the script on its standard input.
     start : float or None
@@ -49,6 +51,7 @@ class Jobs:
     script: str
     job_name: str
     asks_memory: bool = True
+    key: str = "j"
     commands: tuple[tuple[str, ...], ...] = ()
     start: float | None = None
     nodes: str | None = None

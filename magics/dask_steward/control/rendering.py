@@ -94,6 +94,7 @@ def read(plain: Mapping[str, Any], answer: Mapping[str, Any]) -> Preview | Stewa
             script=one["script"],
             job_name=one["job_name"],
             asks_memory=one["asks_memory"],
+            key=one["key"],
         )
         for one in answer["groups"]
     )

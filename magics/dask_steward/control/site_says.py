@@ -26,7 +26,7 @@ class SiteSays:
         self._manager: Manager | None = None
         self._sizes: Sequence[NodeSize] = ()
         self._partitions: Sequence[Partition] = ()
-        self._most = 1
+        self.most = 1
         if not managers.available().get(system, False):
             self.unknown = f"the commands of {system} are not on the PATH, so it could not be asked"
             return
@@ -35,7 +35,7 @@ class SiteSays:
         if isinstance(sizes, Unknown):
             self.unknown = f"{system} could not be asked: {sizes.reason}"
             return
-        self._manager, self._sizes, self._most = manager, sizes, manager.most_at_once()
+        self._manager, self._sizes, self.most = manager, sizes, manager.most_at_once()
         if isinstance(manager, Slurm):
             answer = manager.ask(("scontrol", "--oneliner", "show", "partition"))
             if not isinstance(answer, Unknown) and answer.status == 0:
@@ -44,22 +44,23 @@ class SiteSays:
     def of(self, preview: Preview, *, test_only: bool) -> Preview:
         """Return a preview with commands and warnings, and with when and where its jobs would start."""
         warnings = [self.unknown] if self.unknown else []
-        groups, first = [], 1
+        groups, batches = [], 0
         for group in preview.groups:
-            commands = self._commands(group, first)
-            first += len(commands)
+            commands = self._commands(group, batches)
+            batches += len(commands) if group.processes else 0
             warnings += self._against(group)
             group = replace(group, commands=commands)
             groups.append(self._tested(group, warnings) if test_only and group.jobs else group)
         return replace(preview, groups=tuple(groups), warnings=tuple(dict.fromkeys(warnings)))
 
-    def _commands(self, group: Jobs, first: int) -> tuple[tuple[str, ...], ...]:
+    def _commands(self, group: Jobs, before: int) -> tuple[tuple[str, ...], ...]:
         """Return the commands that submit a group: as few as the site takes."""
         left = group.jobs
         made: list[tuple[str, ...]] = []
         while left > 0:
-            count = min(left, self._most)
-            made.append(tuple(submit_command(group.job_name, f"{group.job_name}:j{first + len(made)}", count)))
+            count = min(left, self.most)
+            key = f"{group.key}{before + len(made) + 1}" if group.processes else group.key
+            made.append(tuple(submit_command(group.job_name, f"{group.job_name}:{key}", count)))
             left -= count
         return tuple(made)
 

@@ -1,6 +1,6 @@
 """What a start would submit, without a start: run by the interpreter that a profile names, as a keeper is.
 
-``python -m dask_steward.keeper.preview`` reads a list of requests (``{profile, ask}``) as JSON from its standard input
+``python -m dask_steward.keeper.preview`` reads a list of requests (``{profile, ask, most}``) as JSON from its standard input
 and prints as many answers. Nothing is submitted, nothing is written. What is known only once a cluster runs is shown in
 angle brackets.
 """
@@ -28,7 +28,7 @@ def answer(request: Mapping[str, Any]) -> dict[str, Any]:
         if profile.get("system") == "slurm":
             from dask_steward.clusters.slurm_preview import preview
 
-            return preview(profile, ask, CLUSTER)
+            return preview(profile, ask, CLUSTER, int(request.get("most") or 1))
     except StewardError as error:
         return {"error": error.to_dict()}
     unknown = StartFailed(f"system: {profile.get('system')!r} has no preview in this version.", field="system")

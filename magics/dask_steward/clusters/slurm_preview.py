@@ -40,7 +40,7 @@ def preview(profile: Mapping[str, Any], ask: Mapping[str, Any], cluster: str, mo
     groups = groups_of(
         profile,
         tag=tag,
-        scheduler="<scheduler>",
+        scheduler="SCHEDULER",
         python=profile.get("python"),
         tls=tls,
         line=_line(profile, scheduler=True),
@@ -54,17 +54,17 @@ def preview(profile: Mapping[str, Any], ask: Mapping[str, Any], cluster: str, mo
 
 
 def _line(profile: Mapping[str, Any], *, scheduler: bool) -> jobscript.LineEnds:
-    """Return what is known of the line before it is open: its silence; the rest stands in angle brackets."""
+    """Return what is known of the line before it is open: its silence; the rest stands in capitals."""
     options = profile.get("line") or {}
-    port = cast("int", "<port>")
+    port = cast("int", "PORT")
     return jobscript.LineEnds(
-        host=options.get("host") or "<host>",
+        host=options.get("host") or "HOST",
         port=port,
-        scheduler_host="<host>" if scheduler else "",
+        scheduler_host="HOST" if scheduler else "",
         scheduler_port=port if scheduler else None,
         silence=float(options.get("silence") or 120.0),
-        keeper_secret="<secret>",
-        job_secret="<secret>",
+        keeper_secret="SECRET",
+        job_secret="SECRET",
     )
 
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from dask_steward.control.previewed import Candidate, Jobs, Preview
 
 _SHOWN_COMMANDS = 3
+_CAPITALS = "Nothing was submitted. CLUSTER, SCHEDULER, HOST, PORT and SECRET are known once the cluster runs."
 
 
 def size(memory: float) -> str:
@@ -54,7 +55,7 @@ def preview_text(preview: Preview) -> str:
     for group in preview.groups:
         lines += ["", f"== {group.name} ==" if several else "", _group_text(group)]
     warnings = [f"warning: {warning}" for warning in preview.warnings]
-    lines += ["", *warnings, "Nothing was submitted; what stands in <…> is known once the cluster runs."]
+    lines += ["", *warnings, _CAPITALS]
     return "\n".join(lines).replace("\n\n\n", "\n\n")
 
 

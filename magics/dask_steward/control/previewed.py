@@ -23,7 +23,7 @@ class Jobs:
     partition, walltime : str or None
         As the profile says; None where Slurm or ``jobqueue.yaml`` decides.
     script : str
-        The job script. What is known only once the cluster runs stands in angle brackets.
+        The job script. What is known only once the cluster runs stands in capitals.
     job_name : str
         The name of the jobs: the cluster's tag.
     asks_memory : bool

@@ -2,7 +2,7 @@
 
 ``python -m dask_steward.keeper.preview`` reads a list of requests (``{profile, ask, most}``) as JSON from its standard input
 and prints as many answers. Nothing is submitted, nothing is written. What is known only once a cluster runs is shown in
-angle brackets.
+capitals, which a shell need not quote: all else is as it will be.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 from dask_steward.errors import StartFailed, StewardError
 
-CLUSTER = "<cluster>"
+CLUSTER = "CLUSTER"
 """Stands for the id of the cluster."""
 
 

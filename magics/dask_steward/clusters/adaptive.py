@@ -18,7 +18,7 @@ from dask_steward.units import parse_duration
 
 logger = logging.getLogger(__name__)
 
-#: Seconds after which a scale-down that could not give back all jobs (their data did not move) is tried again.
+#: Seconds after which jobs that were kept, since their data could not be moved, are given back once more.
 TRY_AGAIN = 60.0
 
 
@@ -151,11 +151,13 @@ class Adaptive:
         self._policy = Policy(limits, workforce.size(limits.group), time.monotonic())
         self._down: asyncio.Task[None] | None = None
         self._down_again = -math.inf
+        workforce.following.add(limits.group)
         self._task = asyncio.create_task(self._run())
         self._task.add_done_callback(self._ended)
 
     def stop(self) -> None:
         """Stop looking; the size stays as it is."""
+        self._workforce.following.discard(self.limits.group)
         self._task.cancel()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
@@ -176,29 +178,33 @@ class Adaptive:
         demand = await self._agent.demand(self.limits.target_duration)
         workforce, group = self._workforce, self.limits.group
         supply = workforce.supply(group)
-        shapes = {name: seen(shape, demand, workforce.supply(name)) for name, shape in workforce.shapes().items()}
+        open_ = {name for name in workforce.shapes() if name in workforce.following or workforce.size(name)}
+        shapes = {
+            name: seen(shape, demand, workforce.supply(name))
+            for name, shape in workforce.shapes().items()
+            if name in open_ or name == group
+        }
         need = needed(demand, group, shapes, supply)
         wanted, now = workforce.size(group), time.monotonic()
         target = self._policy.size(now, need, wanted, supply)
         if target > wanted:
             logger.info("adaptive: %s from %d to %d, %d tasks are open", group, wanted, target, demand.open)
             # Shielded: a change that has begun is not left half done when adapting ends.
-            await asyncio.shield(self._scale(target))
-        elif target < wanted and (self._down is None or self._down.done()) and now >= self._down_again:
-            logger.info("adaptive: %s from %d to %d, unneeded for %g s", group, wanted, target, self.limits.hold)
+            await asyncio.shield(workforce.scale(target, group))
+            return
+        if self._down is not None and not self._down.done():
+            return
+        kept = sum(not (one.leaving or one.expiring) for one in supply) > wanted and now >= self._down_again
+        if target < wanted or kept:
+            if target < wanted:
+                logger.info("adaptive: %s from %d to %d, unneeded for %g s", group, wanted, target, self.limits.hold)
+            self._down_again = now + max(TRY_AGAIN, self.limits.hold)
             # Data may move for minutes: looks go on meanwhile, and more work is answered at once.
-            self._down = asyncio.create_task(self._scale_down(target))
-
-    async def _scale(self, target: int) -> None:
-        await self._workforce.scale(target, self.limits.group)
+            self._down = asyncio.create_task(self._scale_down(min(target, wanted)))
 
     async def _scale_down(self, target: int) -> None:
         try:
-            await self._scale(target)
-        except UsageError as error:
-            self._failed(error)
-        except Exception as error:  # as a look that fails
+            await self._workforce.scale(target, self.limits.group)
+        except Exception as error:  # as a look that fails: the size stays, and it is looked at again
             logger.exception("adaptive: the scale-down failed")
             self._failed(error)
-        if self._workforce.size(self.limits.group) > target:
-            self._down_again = time.monotonic() + max(TRY_AGAIN, self.limits.hold)

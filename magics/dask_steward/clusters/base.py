@@ -190,12 +190,15 @@ class Workforce(abc.ABC):
         Why no worker can come at all, while none is there.
     lost_for_good : bool
         Too many workers died at once, the last one, too: also a cluster that did run is over then.
+    following : set of str
+        Groups whose sizes follow the work.
     """
 
     site: Site
     warnings: list[str] = field(default_factory=list)
     failure: str | None = None
     lost_for_good: bool = False
+    following: set[str] = field(default_factory=set)
 
     @property
     @abc.abstractmethod
@@ -247,9 +250,9 @@ class Workforce(abc.ABC):
         resources = self.site.options.get("resources") or {}
         return {MAIN: Shape(int(unit["workers"]), int(unit["cores"]), unit["memory"], resources)}
 
+    @abc.abstractmethod
     def supply(self, group: str = MAIN) -> list[UnitView]:
         """Return the units of a group: those that run and those that are on their way."""
-        return []
 
     @abc.abstractmethod
     async def scale(self, units: int, group: str = MAIN, *, renew: bool = False) -> None:

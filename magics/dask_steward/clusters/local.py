@@ -133,7 +133,7 @@ class LocalWorkforce(Workforce):
             if one.open
         ]
 
-    def supply(self, group: str = "main") -> list[UnitView]:
+    def supply(self, group: str = MAIN) -> list[UnitView]:
         return [
             UnitView(
                 one.name,

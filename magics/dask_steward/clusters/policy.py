@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from dask_steward.clusters.base import Shape, UnitView
+from dask_steward.clusters.base import MAIN, Shape, UnitView
 from dask_steward.clusters.demand import Demand, Work
 
 if TYPE_CHECKING:
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 DOUBLING = 5.0
 #: Share of the workers' memory that results may fill: from there on Dask's workers begin to spill to disk.
 FILL = 0.6
-#: The group of a profile's own options.
-MAIN = "main"
 #: Steps of a job that waits for the manager.
 QUEUED = ("intended", "submitted", "queued")
 
@@ -97,7 +95,7 @@ def needed(demand: Demand, group: str, shapes: Mapping[str, Shape], supply: Sequ
             jobs += threads_of(work, slots) / slots
     # Less a rounding error of floats.
     by_work = math.ceil(jobs - 1e-9)
-    present = [one for one in supply if not one.leaving]
+    present = [one for one in supply if not (one.leaving or one.expiring)]
     loads = [[demand.workers[address] for address in one.workers if address in demand.workers] for one in present]
     busy = sum(any(load.busy for load in job) for job in loads)
     by_memory = _for_results(demand, shape, {address for one in supply for address in one.workers})
@@ -155,7 +153,7 @@ class Policy:
         self._remember(now, need)
         if need >= wanted:
             return need
-        present = [one for one in supply if not one.leaving]
+        present = [one for one in supply if not (one.leaving or one.expiring)]
         up = sum(one.step not in QUEUED for one in present)
         held = self._most(now, limits.hold)
         patient = self._most(now, limits.patience)

@@ -13,21 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dask_steward.clusters.adaptive import Limits, limits_of
-from dask_steward.clusters.base import Workforce, first_cause
+from dask_steward.clusters.base import first_cause, units_of
 from dask_steward.clusters.local import _memory_limit
 from dask_steward.clusters.security import KeysAside, make_keys
 from dask_steward.errors import StartFailed, UsageError
 
 
 def units(unit: dict[str, float], ask: dict[str, Any]) -> int:
-    """Ask a workforce that has only its unit."""
-
-    class Only:
-        pass
-
-    one: Any = Only()
-    one.unit = unit
-    return Workforce.units_for(one, ask)
+    return units_of(unit, ask)
 
 
 UNIT = {"workers": 4, "cores": 24, "memory": 120e9}
@@ -91,15 +84,31 @@ def test_workers_without_a_memory_limit_cannot_be_counted_in_memory() -> None:
 def test_limits_take_durations() -> None:
     found = limits_of({"minimum": 0, "maximum": 10, "interval": "500 ms", "target_duration": "1 min"})
 
-    assert found == Limits(0, 10, 60.0, 0.5, 3)
+    assert found == Limits(0, 10, 60.0, interval=0.5)
     assert found.to_json()["interval"] == 0.5
+
+
+def test_limits_that_are_not_given() -> None:
+    assert limits_of({"maximum": 4}) == Limits(0, 4)
+    assert limits_of({"minimum": 4, "maximum": None}) == Limits(4, None)
+    assert Limits(0, 4).hold == Limits(0, 4).patience == 300.0
+    assert limits_of({"maximum": 4, "hold": "1 h", "queue_patience": "2 h"}).patience == 7200.0
+    assert limits_of({"maximum": 4, "hold": 0}).patience == 0.0
+
+
+def test_looks_that_agree_are_hold_in_other_words() -> None:
+    assert limits_of({"maximum": 4, "wait_count": 3, "interval": "2 s"}).hold == 6.0
+    assert limits_of({"maximum": 4, "wait_count": 3, "hold": "1 min"}).hold == 60.0
 
 
 @pytest.mark.parametrize(
     ("given", "word"),
     [
         ({}, "minimum"),
-        ({"minimum": 0}, "maximum"),
+        ({"minimum": 0, "maximum": "4"}, "maximum"),
+        ({"minimum": 0, "maximum": 1, "hold": "-1 s"}, "hold"),
+        ({"minimum": 0, "maximum": 1, "hold": float("inf")}, "hold"),
+        ({"minimum": 0, "maximum": 1, "queue_patience": "long"}, "queue_patience"),
         ({"minimum": 2, "maximum": 1}, "above"),
         ({"minimum": 0.5, "maximum": 1}, "whole number"),
         ({"minimum": 0, "maximum": True}, "whole number"),

@@ -73,6 +73,7 @@ set +m
 
 steward_end() {
   trap '' TERM INT HUP
+  disown "$steward_worker" 2>/dev/null  # else bash writes "Killed" and the whole command behind the worker's last words
   kill -KILL -- "-$steward_worker" 2>/dev/null
   # What left the group (a daemon, a setsid) still carries the job's mark.
   for steward_file in $(grep -lzsFx -- "$steward_mark" /proc/[0-9]*/environ 2>/dev/null); do
@@ -80,8 +81,6 @@ steward_end() {
     kill -KILL "${steward_pid%/environ}" 2>/dev/null
   done
   rm -rf -- "$steward_dir"
-  wait "$steward_worker" 2>/dev/null  # else bash writes "Killed" and the whole command behind the worker's last words
-  if [ -e "$steward_dir" ]; then rm -rf -- "$steward_dir"; fi
 }
 trap 'steward_end; exit 143' TERM INT HUP
 
@@ -105,6 +104,7 @@ steward_watching() {
 }
 steward_watching &
 steward_watcher=$!
+disown "$steward_watcher"  # else bash writes "Killed" behind the worker's last words
 
 wait "$steward_worker" 2>/dev/null
 steward_code=$?
@@ -112,6 +112,5 @@ if [ "$steward_code" -gt 128 ] && kill -0 "$steward_watcher" 2>/dev/null; then
   steward_say "the worker was ended by signal $((steward_code - 128))"
 fi
 kill -KILL "$steward_watcher" 2>/dev/null
-wait "$steward_watcher" 2>/dev/null
 steward_end
 exit "$steward_code"

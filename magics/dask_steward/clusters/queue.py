@@ -67,7 +67,7 @@ class QueueWorkforce(Workforce):
         self.roster = Roster(site, manager, queue, line, groups, log_of, self.warnings)
         self._leaver = Leaver(self.roster)
         self._submitter = Submitter(self.roster, self._leaver)
-        self._watcher = Watcher(self.roster)
+        self._watcher = Watcher(self.roster, self._leaver)
         self._expirer = Expirer(self.roster, self._leaver)
         self._scaling = {name: asyncio.Lock() for name in groups}
         self._reconciling: asyncio.Task[None] | None = None
@@ -199,6 +199,9 @@ class QueueWorkforce(Workforce):
     def _judge(self) -> None:
         """Find out whether nothing can come any more, where nothing of the cluster lives either."""
         roster = self.roster
+        if roster.fatal is not None:
+            self.failure = roster.fatal
+            return
         refused = [group for group in roster.groups.values() if group.wanted and group.refusal]
         over = bool(refused) and not roster.holding and not self._submitter.in_flight
         self.failure = refused[0].refusal if over else None
@@ -239,6 +242,7 @@ class QueueWorkforce(Workforce):
         found.wanted = units
         if renew:
             found.renew()
+            self.roster.fatal = None
             self.failure = None
         # At once, also while an earlier change still moves data: what is newest holds.
         self.roster.wake.set()

@@ -6,15 +6,25 @@ Each becomes one sentence that says what to change.
 from __future__ import annotations
 
 import ipaddress
+import os
+import platform
 import re
 import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
+from importlib.metadata import version
 
 import psutil
 
+#: Bytes of a log's end that are searched.
+_TAIL = 65536
 #: What a job says (``job.sh``) before it ends with `jobscript.UNREACHABLE`.
 _UNREACHABLE = re.compile(r"^dask-steward: unreachable: (\S+) \(([^)]*)\) cannot reach (\S+): (.*)$", re.MULTILINE)
+#: What workers say whose connection does not come about although something takes it.
+_REFUSED = re.compile(
+    r"Timed out (?:trying to connect to|during handshake while connecting to) (?:\w+://)?([^\s,]+:\d+)"
+)
+_STRANGER = re.compile(r"TLS certificate does not match")
 #: What workers say when they and the scheduler run versions of Dask that do not understand each other.
 _VERSIONS = re.compile(
     r"Your Dask versions may not be in sync"
@@ -152,6 +162,52 @@ def _inside(address: str, network: ipaddress.IPv4Network) -> bool:
         return ipaddress.ip_address(address) in network
     except ValueError:
         return False
+
+
+def verdict(*, job: str, node: str | None, unreachable: bool, log_path: str, address: str, own_job: bool) -> str | None:
+    """Return one sentence that says why no job of this cluster can work, where a lost job's last words tell that.
+
+    Parameters
+    ----------
+    job, node : str
+        The job's id and its node.
+    unreachable : bool
+        It ended with `jobscript.UNREACHABLE`.
+    log_path : str
+        Its log; it may be missing or late, on a shared file system.
+    address : str
+        The scheduler's address.
+    own_job : bool
+        The scheduler runs in a job of its own.
+    """
+    log = _tail(log_path)
+    said = parse_unreachable(log) or _parse_worker(log, node, address)
+    if unreachable or said is not None:
+        if said is not None:
+            address = f"{address.partition('://')[0]}://{said.target}"
+        return cannot_reach(job, node, address, said, interfaces(), own_job=own_job)
+    ours = f"dask {version('dask')}, distributed {version('distributed')}, Python {platform.python_version()}"
+    found = other_versions(log, ours)
+    return f"{found} (job {job}{f' on {node}' if node else ''})." if found is not None else None
+
+
+def _parse_worker(log: str, node: str | None, address: str) -> Unreachable | None:
+    """Return what a worker's own last words say of a scheduler that it could not speak to."""
+    if (timed_out := _REFUSED.search(log)) is not None:
+        return Unreachable(node or "its node", (), timed_out[1], "the connection timed out")
+    if _STRANGER.search(log) is not None:
+        target = address.partition("://")[2]
+        return Unreachable(node or "its node", (), target, "what answers there has another TLS certificate")
+    return None
+
+
+def _tail(path: str) -> str:
+    try:
+        with open(path, "rb") as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - _TAIL))
+            return file.read().decode(errors="replace")
+    except OSError:
+        return ""
 
 
 def other_versions(log: str, ours: str) -> str | None:

@@ -83,6 +83,7 @@ class Roster:
         self.losses: deque[Loss] = deque(maxlen=LOSSES_SHOWN)
         self.wake = asyncio.Event()
         self.unknown: str | None = None
+        self.fatal: str | None = None  # why no job can ever work
         self.closing = False
         self._next = 1
 

@@ -8,8 +8,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from dask_steward.clusters.jobs import Job
+from dask_steward.clusters.leaving import Leaver
+from dask_steward.clusters.jobscript import UNREACHABLE
 from dask_steward.clusters.line import Event
+from dask_steward.clusters.reach import contact_of, verdict
 from dask_steward.clusters.roster import Roster, quoted
+from dask_steward.clusters.scheduler_script import place_of
 from dask_steward.ledger import holdings
 from dask_steward.managers.base import JobState, JobStatus, Unknown
 
@@ -30,10 +34,19 @@ class _Answer:
 
 
 class Watcher:
-    """Follow the jobs of a roster."""
+    """Follow the jobs of a roster.
 
-    def __init__(self, roster: Roster) -> None:
+    Parameters
+    ----------
+    roster : Roster
+        The jobs.
+    leaver : Leaver
+        Sends away what is left of a job's life before, when the manager starts it again.
+    """
+
+    def __init__(self, roster: Roster, leaver: Leaver) -> None:
         self._roster = roster
+        self._leaver = leaver
         self._last = 0.0
 
     # -- the line and the scheduler --
@@ -140,8 +153,10 @@ class Watcher:
             job.id = status.id
             roster.write_down(holdings.HELD, {job.key: job.id})
         job.submitted = job.submitted or status.submitted
-        if status.state is JobState.QUEUED and status.restarts > job.restarts and not job.workers:
+        if status.state is JobState.QUEUED and status.restarts > job.restarts:
             job.restarts = status.restarts
+            # A node that the manager calls down may go on working: what it holds is saved, then it has to leave.
+            self._leaver.evict(job)
             job.again()
             job.to("queued", f"started again by the manager: {answer.words[status.id]}")
             return False
@@ -188,22 +203,47 @@ class Watcher:
             elif job.expiring:
                 self._expired(job, why)
             else:
-                self._lost(job, why)
+                self._lost(job, why, status)
 
     def _expired(self, job: Job, why: str) -> None:
         """Take off a job whose walltime was over; its replacement was submitted before."""
         self._roster.lose(job, why)
 
-    def _lost(self, job: Job, why: str) -> None:
+    def _lost(self, job: Job, why: str, status: JobStatus | None) -> None:
         roster = self._roster
         group = roster.groups[job.group]
         loss = roster.lose(job, why)
+        verdict = self._verdict(job, status)
+        if verdict is not None and any(one.connected for one in roster.jobs.values()):
+            roster.warn(verdict)  # others work: it is this node's trouble
+        elif verdict is not None:
+            # The next one would fare no better.
+            group.refusal = f"{verdict}{quoted(loss.log)}"
+            if not any(one.step in ("running", "connected") for one in roster.jobs.values()):
+                roster.fatal = group.refusal
+            return
         pause = group.died(job.lived(time.time()))
         if group.gave_up:
             reason = f"{group.deaths} jobs died within a minute of their start; the last: {loss.reason}"
             group.refusal = f"{reason}{quoted(loss.log)}"
         elif pause:
             group.deferred = f"{loss.reason}; replaced in {pause:.0f} s"
+
+    def _verdict(self, job: Job, status: JobStatus | None) -> str | None:
+        """Return why no job can work, where the last words of one that never connected tell that."""
+        roster, site = self._roster, self._roster.site
+        if job.connected or job.id is None:
+            return None
+        return verdict(
+            job=job.id,
+            node=job.node,
+            unreachable=status is not None and status.exit_code == str(UNREACHABLE),
+            log_path=roster.log_of(job.id),
+            address=contact_of(
+                site.agent.address, (site.options.get("scheduler_options") or {}).get("contact_address")
+            ),
+            own_job=place_of(site.profile) is not None,
+        )
 
 
 def _key_of(status: JobStatus) -> str:

@@ -151,7 +151,7 @@ def test_plain_script_is_whole_shell() -> None:
 
     assert_is_shell(text)
     assert "@{" not in text
-    assert "--name j1 --rest" in text
+    assert '--name "$steward_key" --rest' in text
     assert text.startswith("#!/usr/bin/env bash\n#SBATCH")
 
 

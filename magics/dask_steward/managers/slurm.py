@@ -5,11 +5,16 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from dask_steward.errors import SubmitRefused, SubmitUncertain
 from dask_steward.managers import command, slurm_parse, slurm_words
-from dask_steward.managers.base import JobStatus, Manager, NodeSize, Unknown
+from dask_steward.managers.base import JobStatus, Manager, NodeSize, TestAnswer, Unknown
+
+if TYPE_CHECKING:
+    from dask_steward.managers import slurm_ends
 
 COMMANDS = ("sbatch", "squeue", "scancel")
 """What must be on the PATH for Slurm to be usable."""
@@ -71,6 +76,7 @@ class Slurm(Manager):
         self.timeout = timeout
         self._environment = _environment(environment or {})
         self._most_at_once: int | None = None
+        self._archive: slurm_ends.Archive | None = None
 
     def remembered(self) -> dict[str, str]:
         return {name: self._environment[name] for name in (*CONNECTION, *PATHS) if name in self._environment}
@@ -154,8 +160,46 @@ class Slurm(Manager):
         done = self.ask(("scancel", "--me", f"--name={tag}"), timeout)
         return done if isinstance(done, Unknown) else _judge_scancel(done)
 
+    # What follows is asked for by keepers only: the guard, which stays small, never reads those modules.
+
     def explain(self, status: JobStatus, facts: object = None) -> str:
-        return slurm_words.explain(status)
+        if facts is None:
+            return slurm_words.explain(status)
+        from dask_steward.managers import slurm_reasons
+
+        return slurm_words.explain(status, numbers=slurm_reasons.sentence(status, facts))
+
+    def explained_by(self, status: JobStatus) -> str | None:
+        from dask_steward.managers import slurm_reasons
+
+        return slurm_reasons.question(status)
+
+    def facts(self, question: str, *, timeout: float | None = None) -> object | Unknown:
+        from dask_steward.managers import slurm_reasons
+
+        answer: object = slurm_reasons.facts(self.ask, question, os.urandom(6).hex(), timeout)
+        return answer
+
+    def causes(self, statuses: Collection[JobStatus], *, timeout: float | None = None) -> dict[str, str]:
+        from dask_steward.managers import slurm_ends
+
+        if self._archive is None:
+            self._archive = slurm_ends.Archive(self.ask)
+        return self._archive.causes(statuses, timeout)
+
+    def test_only(self, script: str, *, cwd: str | None = None, timeout: float | None = None) -> TestAnswer | Unknown:
+        try:
+            self._check_one_cluster(script)
+        except SubmitRefused as error:
+            return TestAnswer(refusal=str(error))
+        done = self.ask(("sbatch", "--test-only"), timeout, text=script, cwd=cwd, SLURM_TIME_FORMAT="%s")
+        if isinstance(done, Unknown):
+            return done
+        answer = slurm_parse.parse_test_only(done.status or 0, done.err, time.time())
+        said = slurm_parse.words(done.err, done.out) or f"exit status {done.status} without a word"
+        if answer is None or (answer.refusal is not None and slurm_words.is_unreachable(said)):
+            return Unknown(f"sbatch --test-only: {said}")
+        return answer
 
     def node_sizes(self, *, timeout: float | None = None) -> tuple[NodeSize, ...] | Unknown:
         done = self.ask(("sinfo", "--noheader", "--exact", "--format=%P|%c|%m"), timeout)
@@ -179,7 +223,13 @@ class Slurm(Manager):
             )
 
     def ask(
-        self, arguments: Sequence[str], timeout: float | None = None, **variables: str
+        self,
+        arguments: Sequence[str],
+        timeout: float | None = None,
+        *,
+        text: str = "",
+        cwd: str | None = None,
+        **variables: str,
     ) -> command.Finished | Unknown:
         """Run a command of Slurm that asks or orders; an answer that did not come is `Unknown`.
 
@@ -189,12 +239,16 @@ class Slurm(Manager):
             The command's name and its arguments.
         timeout : float, optional
             Seconds; None means this manager's own.
+        text : str
+            What the command reads on its standard input.
+        cwd : str, optional
+            Folder that it runs in.
         variables : str
             What the command's environment holds besides.
         """
         seconds = self.timeout if timeout is None else timeout
         try:
-            done = self._run(*arguments, timeout=seconds, **variables)
+            done = self._run(*arguments, timeout=seconds, text=text, cwd=cwd, **variables)
         except OSError as error:
             return Unknown(f"{arguments[0]} cannot be started: {_os_words(error)}")
         if done.status is None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from dask_steward.managers.base import JobState, JobStatus, NodeSize
+from dask_steward.managers.base import JobState, JobStatus, NodeSize, TestAnswer
 
 FIELDS = (
     "JobArrayID",
@@ -64,19 +64,21 @@ def is_id(text: str) -> bool:
     return _ID.fullmatch(text) is not None
 
 
-def squeue_format(mark: str) -> str:
-    """Return the argument of ``squeue --Format`` for `parse_squeue`.
+def squeue_format(mark: str, fields: Sequence[str] = FIELDS) -> str:
+    """Return the argument of ``squeue --Format`` for `parse_squeue` and `parse_rows`.
 
     Parameters
     ----------
     mark : str
         Letters and digits that no job's name or comment holds, since they are drawn anew for each command. A fixed
         separator would not do: names and comments may contain any byte, line ends included.
+    fields : sequence of str
+        What is asked for.
     """
     # A size of 0 means "whole, not padded" (22.05, print.c: no width then); without any size --Format cuts at 20
     # letters. The one-letter --format does not cut either, but has no letter for the exit code.
     between, last = _separators(mark)
-    return ",".join(f"{field}:0{between}" for field in FIELDS[:-1]) + f",{FIELDS[-1]}:0{last}"
+    return ",".join(f"{field}:0{between}" for field in fields[:-1]) + f",{fields[-1]}:0{last}"
 
 
 def _separators(mark: str) -> tuple[str, str]:
@@ -94,30 +96,42 @@ def parse_squeue(text: str, mark: str) -> tuple[JobStatus, ...]:
     ValueError
         If the text is not whole. An answer without a header, or one that is cut, is never taken for an empty queue.
     """
+    return tuple(status for row in parse_rows(text, mark) for status in _statuses(row))
+
+
+def parse_rows(text: str, mark: str, fields: Sequence[str] = FIELDS) -> list[dict[str, str]]:
+    """Return the lines of a list that was asked for with `squeue_format`, by field, without its header.
+
+    Raises
+    ------
+    ValueError
+        If the text is not whole.
+    """
     between, last = _separators(mark)
     *records, rest = text.split(last)
     if mark in rest or (records and not text.endswith("\n")):
         raise ValueError(f"squeue's answer is cut after {rest.strip()[:80]!r}")
-    found: list[JobStatus] = []
+    found: list[dict[str, str]] = []
     headers = 0
     for record in records:
         values = record.split(between)
-        if len(values) != len(FIELDS):
-            raise ValueError(f"squeue printed {len(values)} of {len(FIELDS)} fields: {record.strip()[:80]!r}")
-        row = dict(zip(FIELDS, values, strict=True))
+        if len(values) != len(fields):
+            raise ValueError(f"squeue printed {len(values)} of {len(fields)} fields: {record.strip()[:80]!r}")
+        row = dict(zip(fields, values, strict=True))
+        # Ids hold no line end, so what stands above the last line of this field belongs to somebody else.
+        row["JobArrayID"] = row["JobArrayID"].rpartition("\n")[2].strip()
         if row["State"] == "STATE":
             headers += 1
         else:
-            found.extend(_statuses(row))
+            found.append(row)
     if not headers:
         words = " ".join(text.split())[:80]
         raise ValueError(f"squeue's answer holds no list: {words!r}")
-    return tuple(found)
+    return found
 
 
 def _statuses(row: dict[str, str]) -> Iterator[JobStatus]:
-    # Ids hold no line end, so what stands above the last line of this field belongs to somebody else.
-    job = row["JobArrayID"].rpartition("\n")[2].strip()
+    job = row["JobArrayID"]
     if not is_id(job):
         raise ValueError(f"squeue printed no job id but {job[:80]!r}")
     native = row["State"].strip()
@@ -286,3 +300,29 @@ def parse_most_at_once(text: str) -> int:
     if size is None:
         return 1
     return max(1, min(int(found[1]) for found in (size, tasks, jobs) if found is not None))
+
+
+_TEST_ONLY = re.compile(r"Job \d+ to start at (\S+) using (\d+) processors on nodes (\S+)(?: in partition (\S+))?")
+
+NEVER = 366 * 86400.0
+"""Seconds from now after which a start that Slurm expects is none: it counts jobs without a limit as years."""
+
+
+def parse_test_only(status: int, err: str, now: float) -> TestAnswer | None:
+    r"""Read what ``sbatch --test-only`` said, with times in seconds since the epoch; None where that is no answer.
+
+    >>> parse_test_only(0, "sbatch: Job 12 to start at 9000 using 4 processors on nodes n[1-2] in partition debug\n", 0)
+    TestAnswer(start=9000.0, nodes='n[1-2]', partition='debug', cores=4, refusal=None)
+    >>> parse_test_only(1, "allocation failure: Invalid qos specification\n", 0).refusal
+    'Invalid qos specification'
+    """
+    found = _TEST_ONLY.search(err)
+    if found is not None:
+        start = float(found[1]) if found[1].isdecimal() else None
+        if start is not None and start - now > NEVER:
+            start = None
+        return TestAnswer(start=start, nodes=found[3], partition=found[4], cores=int(found[2]))
+    if status == 0:
+        return None
+    said = words(err)
+    return TestAnswer(refusal=said.replace("allocation failure: ", "")) if said else None

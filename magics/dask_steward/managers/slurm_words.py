@@ -93,7 +93,11 @@ _ARRAYS = re.compile(r"\barrays?\b", re.IGNORECASE)
 _GONE = re.compile(r"invalid job id|already (?:completing|completed|done|finished)", re.IGNORECASE)
 
 
-def explain(status: JobStatus, *, now: float | None = None) -> str:
+_FAR = 366 * 86400.0
+"""Seconds from now after which an expected start is none: Slurm counts jobs without a limit as years."""
+
+
+def explain(status: JobStatus, *, now: float | None = None, numbers: str | None = None) -> str:
     """Return a job's state and its reason as one phrase, such as ``Slurm: Resources — waits for free nodes``.
 
     Parameters
@@ -102,10 +106,12 @@ def explain(status: JobStatus, *, now: float | None = None) -> str:
         The job.
     now : float, optional
         The present, as seconds since the epoch: an expected start that has passed is not shown.
+    numbers : str, optional
+        What its reason means in this very case, from `slurm_reasons`; shown in the place of our general words.
     """
     now = time.time() if now is None else now
     if status.state is JobState.QUEUED:
-        return _waiting(status, now)
+        return _waiting(status, now, numbers)
     if status.state is JobState.ENDED:
         return f"Slurm: {status.native} — {_ending(status)}"
     where = f" on {status.node}" if status.node else ""
@@ -117,13 +123,13 @@ def explain(status: JobStatus, *, now: float | None = None) -> str:
     return f"Slurm: {status.native}{where}{since}"
 
 
-def _waiting(status: JobStatus, now: float) -> str:
+def _waiting(status: JobStatus, now: float, numbers: str | None) -> str:
     expected = status.expected_start
-    when = f", expected {clock(expected, now)}" if expected is not None and expected >= now else ""
+    when = f", expected {clock(expected, now)}" if expected is not None and 0 <= expected - now < _FAR else ""
     if status.native == "CONFIGURING":
         return f"Slurm: CONFIGURING — its nodes are being started{when}"
     reason = status.reason or "None"
-    meaning = reason_words(reason)
+    meaning = numbers or reason_words(reason)
     shown = status.native if reason == "None" else reason.replace("_", " ")
     return f"Slurm: {shown} — {meaning}{when}" if meaning else f"Slurm: {shown}{when}"
 
@@ -191,6 +197,11 @@ def is_retryable(words: str) -> bool:
         # Slurm's sentence names the submit limit whichever limit it was; its code says which.
         return any("Submit" in name for name in named)
     return "submit limit" in words
+
+
+def is_unreachable(words: str) -> bool:
+    """Return whether a command did not reach its controller: what it says is no answer."""
+    return _LATER.search(words) is not None
 
 
 def is_too_many(words: str, count: int) -> bool:

@@ -1,10 +1,11 @@
-"""Workers that go without being asked to: shown with a reason, and replaced when somebody scales."""
+"""Workers that go without being asked to: shown with a reason, and replaced while they are wanted."""
 
 from __future__ import annotations
 
 import os
 import re
 import signal
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +17,7 @@ from tests.contract.site import PATIENCE, Site, until
 from tests.support import leaks
 
 
-def test_a_job_that_somebody_cancels_is_lost_with_a_reason_and_replaced(site: Site) -> None:
+def test_a_job_that_somebody_cancels_is_told_with_a_reason_and_replaced(site: Site) -> None:
     if site.slurm is None:
         pytest.skip("no jobs")
     with site.start() as cluster:
@@ -25,36 +26,113 @@ def test_a_job_that_somebody_cancels_is_lost_with_a_reason_and_replaced(site: Si
 
         site.slurm.run("scancel", victim)
 
-        state = until(lambda: (found := cluster.state)["workers"]["lost"] and found)
-        assert state["state"] == "degraded"
-        assert re.search(rf"1 of 2 jobs lost: job {victim}: .*[Cc]ancel", state["reason"])
-        assert state["workers"] == {"asked": 2, "queued": 0, "running": 1, "lost": 1}
-        assert [one.id for one in ds.held()] == [other]
-        with Client(cluster) as client:
-            assert client.submit(sum, [1]).result(timeout=PATIENCE) == 1
-
-        cluster.scale(2)
-
+        loss = until(lambda: cluster.state["losses"])[-1]
+        assert loss["id"] == victim
+        assert re.search(rf"job {victim}: .*(?i:cancel)", loss["reason"])
+        assert loss["node"].startswith("n")
         until(lambda: cluster.state["workers"] == {"asked": 2, "queued": 0, "running": 2, "lost": 0})
         assert cluster.state["state"] == "running"
         assert cluster.state["reason"] is None
-        assert other in [one.id for one in ds.held()]
+        held = [one.id for one in ds.held()]
+        assert other in held
+        assert victim not in held
+        with Client(cluster) as client:
+            assert client.submit(sum, [1]).result(timeout=PATIENCE) == 1
 
 
 def test_all_jobs_lost_is_no_end_of_the_cluster(site: Site) -> None:
     if site.slurm is None:
         pytest.skip("no jobs")
     with site.start(jobs=1) as cluster:
+        victim = ds.held()[0].id
+        with Client(cluster) as client:
+            future = client.submit(lambda: 41 + 1)
+            assert future.result(timeout=PATIENCE) == 42
+
+            site.slurm.run("scancel", victim)
+
+            until(lambda: cluster.state["losses"])
+            until(lambda: cluster.state["workers"]["running"] == 1)
+            # The scheduler is where it was: what was lost is computed again.
+            assert future.result(timeout=PATIENCE) == 42
+
+
+def test_a_node_that_fails(site: Site) -> None:
+    """Slurm starts its job again, where it is the same job, or it is lost and replaced; work goes on either way."""
+    if site.slurm is None:
+        pytest.skip("no jobs")
+    with site.start(jobs=1) as cluster:
+        lost = ds.held()[0]
+        node = next(job.node for job in site.slurm.queue() if job.id == lost.id)
+        failed = time.time()
+        try:
+            site.slurm.fail_node(node)
+
+            until(
+                lambda: (
+                    [one for one in cluster.state["holdings"] if one["state"] == "queued"] or cluster.state["losses"]
+                )
+            )
+            until(lambda: [one for one in cluster.state["holdings"] if one["state"] == "connected"])
+            (held,) = cluster.state["holdings"]
+            assert held["since"] > failed
+            with Client(cluster) as client:
+                assert client.submit(sum, [1, 2]).result(timeout=PATIENCE) == 3
+        finally:
+            site.slurm.mend_node(node)
+
+
+def test_a_requeued_job_is_the_same_job(site: Site) -> None:
+    if site.slurm is None:
+        pytest.skip("no jobs")
+    with site.start(jobs=1) as cluster:
+        (held,) = ds.held()
+        before = {one["name"] for one in cluster.scheduler_info["workers"].values()}
+
+        site.slurm.run("scontrol", "requeue", held.id)
+
+        until(lambda: not cluster.scheduler_info["workers"])
+        until(lambda: cluster.state["workers"]["running"] == 1)
+        assert [one.id for one in ds.held()] == [held.id]
+        assert {one["name"] for one in cluster.scheduler_info["workers"].values()} == before
+        assert cluster.state["losses"] == []
+
+
+def test_jobs_that_die_at_once_end_the_cluster_with_their_last_words(site: Site) -> None:
+    if site.slurm is None:
+        pytest.skip("no jobs")
+    with pytest.raises(ds.StartFailed) as caught:
+        site.start(jobs=1, set={"options.job_script_prologue": ["echo no such module: dusk >&2", "exit 3"]})
+
+    assert "3 jobs died within a minute of their start" in str(caught.value)
+    assert "exit code 3" in str(caught.value)
+    assert "no such module: dusk" in str(caught.value)
+    site.assert_nothing_left()
+
+
+def test_jobs_that_begin_to_die_end_a_cluster_that_ran(site: Site) -> None:
+    """Any number of processes a job: each job of two processes counts once."""
+    if site.slurm is None:
+        pytest.skip("no jobs")
+    stop = site.state / "stop"
+    prologue = f"if [ -e {stop} ]; then echo out of licences >&2; exit 3; fi"
+    cluster = site.start(
+        jobs=1, set={"options.job_script_prologue": [prologue], "options.cores": 2, "options.processes": 2}
+    )
+    try:
+        cluster.wait_for_workers(2, timeout=PATIENCE)
+        stop.touch()
         site.slurm.run("scancel", ds.held()[0].id)
 
-        until(lambda: cluster.state["state"] == "degraded")
+        until(lambda: cluster.state["state"] == "failed", timeout=2 * PATIENCE)
+        assert "out of licences" in cluster.state["reason"]
         assert ds.held() == []
-        cluster.scale(1)
+    finally:
+        stop.unlink()
+        cluster.close()
 
-        until(lambda: cluster.state["state"] == "running")
 
-
-def test_a_queued_job_that_somebody_cancels(site: Site) -> None:
+def test_a_queued_job_that_somebody_cancels_is_replaced(site: Site) -> None:
     if site.slurm is None:
         pytest.skip("no jobs")
     with site.start(jobs=1) as cluster:
@@ -69,7 +147,8 @@ def test_a_queued_job_that_somebody_cancels(site: Site) -> None:
 
             site.slurm.run("scancel", queued[0].id)
 
-            until(lambda: cluster.state["workers"]["lost"] == 1)
+            until(lambda: [one for one in ds.held() if one.state == "queued" and one.id != queued[0].id])
+            assert cluster.state["losses"][-1]["id"] == queued[0].id
         finally:
             site.slurm.run("scontrol", "update", "partition=debug", "state=up")
 

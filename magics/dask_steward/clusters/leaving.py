@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Iterable
 
@@ -14,10 +15,14 @@ from dask_steward.ledger.identity import ProcessIdentity
 from dask_steward.managers.base import JobState, Unknown
 from dask_steward.release.marked import end_marked
 
+logger = logging.getLogger(__name__)
+
 #: Seconds for which running tasks of jobs that are given back may go on.
 FINISH_LIMIT = 30.0
 #: Seconds for which data may move off workers that are given back.
 MOVE_LIMIT = 120.0
+#: Seconds for which data may move off workers whose job the manager has ended.
+EVICT_LIMIT = 3.0
 #: Seconds after which a job that was cancelled and is still there is cancelled once more.
 CANCEL_AGAIN = 3.0
 #: Seconds for which an orderly stop tries to verify; then the guard goes on.
@@ -35,6 +40,7 @@ class Leaver:
 
     def __init__(self, roster: Roster) -> None:
         self._roster = roster
+        self._evicting: set[asyncio.Task[None]] = set()
 
     async def shrink(self, group: Group) -> None:
         """Give back what a group has too much: queued jobs first, then the idlest."""
@@ -101,6 +107,21 @@ class Leaver:
                     roster.warn(f"job {job.id} is kept: {result.kept}")
             await self.cancel([job for job in leaving if job.key in working and job.leaving])
         return cut
+
+    def evict(self, job: Job) -> None:
+        """Save what the workers of a job hold that the manager has ended, and send them away."""
+        task = asyncio.create_task(self._evict(job.key, sorted(job.workers)))
+        self._evicting.add(task)
+        task.add_done_callback(self._evicting.discard)
+
+    async def _evict(self, key: str, workers: list[str]) -> None:
+        try:
+            if workers:
+                await self._roster.site.agent.drain({key: workers}, finish=0.0, move=EVICT_LIMIT, lose=True)
+        except Exception:  # whatever happens in Dask: what is lost is computed again
+            logger.exception("the workers of %s could not be emptied", key)
+        finally:
+            self._roster.line.cut(key)
 
     async def cancel(self, jobs: Iterable[Job]) -> None:
         """Cancel jobs, by the line and by the manager."""

@@ -87,6 +87,7 @@ class Line:
         self._tag = tag
         self._on_event = on_event
         self._unwanted: set[str] = set()
+        self._cut: set[str] = set()
         self._dismissing = False
         self._calls: dict[int, _Call] = {}
         self._events: dict[int, Event] = {}
@@ -104,6 +105,11 @@ class Line:
     def unwanted(self, key: str) -> None:
         """Send a job away, or when it calls: it was cancelled, and the manager may be away or start it all the same."""
         self._unwanted.add(key)
+        self._dismissing = True
+
+    def cut(self, key: str) -> None:
+        """Send away who holds a job's line now; who calls under this key later is as welcome as before."""
+        self._cut.add(key)
         self._dismissing = True
 
     def close(self) -> None:
@@ -183,8 +189,9 @@ class Line:
             self._on_event(event)
 
     def _dismiss(self) -> None:
+        cut = {self._cut.pop() for _ in range(len(self._cut))}
         for descriptor, call in list(self._calls.items()):
-            if call.key in self._unwanted:
+            if call.key in self._unwanted or call.key in cut:
                 self._drop(descriptor)
 
     def _beat(self, now: float) -> None:

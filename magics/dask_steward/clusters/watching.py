@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from dask_steward.clusters.jobs import Job
-from dask_steward.clusters.leaving import Leaver
 from dask_steward.clusters.jobscript import UNREACHABLE
+from dask_steward.clusters.leaving import Leaver
 from dask_steward.clusters.line import Event
 from dask_steward.clusters.reach import contact_of, verdict
 from dask_steward.clusters.roster import Roster, quoted

@@ -149,8 +149,9 @@ class Keeper:
             units = limits_of(limits).minimum
         self.facts.update(scheduler={"address": agent.address}, tls=tls)
         self._to("pending", "workers are asked for" if units else None)
-        self._sizes = Sizes(agent, self._workforce, self.changed)
-        await self._sizes.begin(units, limits, profile.get("groups") or {})
+        sizes = Sizes(agent, self._workforce, self.changed)
+        await sizes.begin(units, limits, profile.get("groups") or {})
+        self._sizes = sizes  # from here on the state is judged: before, nothing was wanted, and all of it was there
         self._in_background(self._watch())
         listen = str(profile.get("dashboard") or "socket")
         self._pages = await self._system.pages(agent, security, listen, self.facts.dashboard_socket)
@@ -245,7 +246,7 @@ class Keeper:
     def _judge(self) -> None:
         """Work out state and reason from what is there."""
         workforce = self._workforce
-        if workforce is None or self.facts.state in ("starting",):
+        if workforce is None or self._sizes is None:
             return
         if workforce.failure is not None and (not self._was_ready or workforce.lost_for_good):
             self.fail(StartFailed(workforce.failure))

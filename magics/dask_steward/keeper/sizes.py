@@ -29,7 +29,8 @@ def rounded(ask: Mapping[str, Any], units: int, unit: Mapping[str, float]) -> st
     if whole <= asked * (1 + 1e-9):
         return None
     if name == "memory":
-        return f"{format_size(asked)} are rounded up to {_jobs(units)} of {format_size(each)}: {format_size(whole)} of memory."
+        sizes = [format_size(int(size)) for size in (asked, each, whole)]
+        return f"{sizes[0]} of memory are rounded up to {_jobs(units)} of {sizes[1]}: {sizes[2]}."
     return f"{asked:g} {name} are rounded up to {_jobs(units)} of {each:g} {name}: {whole:g} {name}."
 
 

@@ -12,10 +12,12 @@ import logging
 import os
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from dask_steward.clusters.base import HoldingView
 from dask_steward.clusters.line import Event
+from dask_steward.clusters.roster import Queue
 from dask_steward.clusters.scheduler_host import FILE
 from dask_steward.errors import StartFailed, SubmitRefused, SubmitUncertain
 from dask_steward.ledger import files, holdings
@@ -43,6 +45,15 @@ LOG_LINES = 12
 NOTICE, NOTICE_SHARE = 600.0, 0.1
 
 
+@dataclass(frozen=True)
+class _Answer:
+    """What the queue said of the job: None where it does not know it."""
+
+    began: float
+    status: JobStatus | None
+    words: str
+
+
 class SchedulerJob:
     """One scheduler's job.
 
@@ -50,6 +61,8 @@ class SchedulerJob:
     ----------
     manager : Manager
         Takes the job.
+    queue : Queue
+        Is asked what became of it, from one thread at a time.
     log : HoldingsLog
         What is taken is written there first.
     tag, folder : str
@@ -69,6 +82,7 @@ class SchedulerJob:
     def __init__(
         self,
         manager: Manager,
+        queue: Queue,
         log: HoldingsLog,
         *,
         tag: str,
@@ -91,7 +105,7 @@ class SchedulerJob:
         self._ending_since: float | None = None
         self._missed = 0
         self._facts: dict[str, Any] | None = None
-        self._manager, self._log = manager, log
+        self._manager, self._queue, self._log = manager, queue, log
         self._tag, self._folder, self._script = tag, folder, script
         self._cores, self._log_of, self._waiting, self._lost = cores, log_of, waiting, lost
         self._up = False
@@ -242,32 +256,49 @@ class SchedulerJob:
     async def _watch(self) -> None:
         """Follow the job until it is gone; raise why, or tell it where the scheduler was up already."""
         uncertain_since = time.time() if self.id is None else None
+        last, age = 0.0, BUSY_INTERVAL
         while not self._releasing:
             self._wake.clear()
-            asked_at = time.time()
-            answer = await asyncio.to_thread(self._manager.jobs)
+            answer = await asyncio.to_thread(self._ask, age)
             why = None
             if isinstance(answer, Unknown):
                 if not self._up:
                     self._to(self.step, f"unknown: {answer.reason}")
-            else:
-                why = self._take_in(answer, asked_at)
-                if why is None and self.id is None and uncertain_since and asked_at - uncertain_since > UNCERTAIN_LIMIT:
+            elif answer.began > last:  # else it was taken in before
+                last = answer.began
+                why = self._take_in(answer)
+                if why is None and self.id is None and uncertain_since and last - uncertain_since > UNCERTAIN_LIMIT:
                     why = "its submit never got an answer"
             if why is not None and not self._releasing:
                 self._gone(why)
                 return
             settled = self._up and self._ending_since is None and not self._missed
+            age = BUSY_INTERVAL
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), IDLE_INTERVAL if settled else BUSY_INTERVAL)
                 await asyncio.sleep(0.2)  # the queue learns of an end later than the line
+                age = 0.0
 
-    def _take_in(self, answer: tuple[JobStatus, ...], asked_at: float) -> str | None:
+    def _ask(self, max_age: float) -> _Answer | Unknown:
+        """Ask, and put what is said into words; in a thread, since both may wait for a command."""
+        found = self._queue.jobs(max_age)
+        if isinstance(found, Unknown):
+            return found
+        comment = f"{self._tag}:{KEY}"
+        mine = [one for one in found if one.name == self._tag and one.comment == comment and self.id in (None, one.id)]
+        if not mine:
+            return _Answer(self._queue.began, None, "")
+        status = mine[0]
+        words = "" if status.state is JobState.RUNNING else self._queue.explain(status)
+        if status.state is JobState.ENDED:
+            words = self._manager.causes([status]).get(status.id) or words
+        return _Answer(self._queue.began, status, words)
+
+    def _take_in(self, answer: _Answer) -> str | None:
         """Take in what the queue says; return why the job is gone, if it is."""
-        mine = [one for one in answer if one.name == self._tag and one.comment == f"{self._tag}:{KEY}"]
-        status = next((one for one in mine if self.id in (None, one.id)), None)
+        status = answer.status
         if status is None:
-            if self.id is None or self._since > asked_at:
+            if self.id is None or self._since > answer.began:
                 return None
             self._missed += 1
             return "it is no longer in the queue" if self._missed >= 2 else None  # once may be a manager that restarts
@@ -279,9 +310,9 @@ class SchedulerJob:
         self._expected = status.expected_start
         if status.state is JobState.QUEUED:
             if self._up:
-                return "Slurm has put it back into the queue; what its scheduler knew is gone"
-            if self.step != "running" or self._since < asked_at:
-                self._to("queued", self._manager.explain(status))
+                return "it was put back into the queue, and what its scheduler knew is gone"
+            if self.step != "running" or self._since < answer.began:
+                self._to("queued", answer.words)
         elif status.state is JobState.RUNNING:
             self._ending_since = None
             self._started = status.started or self._started or time.time()
@@ -291,9 +322,9 @@ class SchedulerJob:
         elif status.state is JobState.ENDING:
             self._ending_since = self._ending_since or time.monotonic()
             if time.monotonic() - self._ending_since >= ENDING_LIMIT:
-                return self._manager.explain(status)
+                return answer.words
         else:
-            return self._manager.explain(status)
+            return answer.words
         return None
 
     def _gone(self, why: str) -> None:

@@ -82,6 +82,7 @@ class SlurmSystem(System):
         )
         self._scheduler_job = job = SchedulerJob(
             self._manager,
+            SharedQueue(self._manager, paths.runtime_dir()),
             start.log,
             tag=self.tag,
             folder=self.folder,
@@ -114,12 +115,7 @@ class SlurmSystem(System):
 
         os.makedirs(os.path.join(self.folder, entries.LOGS), mode=0o700, exist_ok=True)
         self._line_host = options.get("host") or host
-        self._line = Line(
-            self.tag,
-            host if bind else "",
-            _ports(options.get("ports")),
-            heard,
-        )
+        self._line = Line(self.tag, host if bind else "", _ports(options.get("ports")), heard)
         self._line.start()
 
     def _heard(self, event: Event) -> None:
@@ -163,6 +159,8 @@ class SlurmSystem(System):
         return made
 
     async def release(self) -> str | None:
+        if self._remote is not None:
+            self._remote.hang_up()
         left = await self._scheduler_job.release() if self._scheduler_job is not None else None
         if self._line is not None:
             self._line.close()

@@ -212,7 +212,7 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
         (["scale", "nope", "x"], 2, "whole number"),
         (["scale", "nope", "--", "-3"], 2, "0 or more"),
         (["scale", "nope", "64 XB", "--unit", "memory"], 2, "64 XB"),
-        (["scale", "nope", "3", "--unit", "nodes"], 2, "choose from workers, jobs"),
+        (["scale", "nope", "3", "--unit", "nodes"], 2, "did you mean cores"),
         (["scale", "nope", "3", "--unit", "cores", "--jobs"], 2, "not allowed with"),
         (["adapt", "nope", "2", "1"], 2, "above the maximum"),
         (["adapt", "nope", "2"], 2, "MIN and MAX"),

@@ -1,8 +1,8 @@
 """What a start would submit, without a start: run by the interpreter that a profile names, as a keeper is.
 
 ``python -m dask_steward.keeper.preview`` reads a list of requests (``{profile, ask, most}``) as JSON from its standard
-input and prints as many answers. Nothing is submitted, nothing is written. What is known only once a cluster runs is shown in
-capitals, which a shell need not quote: all else is as it will be.
+input and prints as many answers. Nothing is submitted, nothing is written. What is known only once a cluster runs is
+shown in capitals, which a shell need not quote: all else is as it will be.
 """
 
 from __future__ import annotations

@@ -27,16 +27,16 @@ def records(text: str) -> Iterator[dict[str, str]]:
     for line in text.splitlines():
         marks = list(_PAIR.finditer(line))
         found: dict[str, str] = {}
-        for mark, following in zip(marks, [*marks[1:], None], strict=True):
-            value = line[mark.end() : following.start() if following else len(line)]
-            found.setdefault(mark[1], value.strip())
+        ends = [mark.start() for mark in marks[1:]] + [len(line)]
+        for mark, end in zip(marks, ends, strict=False):
+            found.setdefault(mark[1], line[mark.end() : end].strip())
         if found:
             yield found
 
 
 def parse_partitions(text: str) -> tuple[Partition, ...]:
     """Read ``scontrol show partition --oneliner``."""
-    return tuple(_partition(row) for row in records(text) if "PartitionName" in row)
+    return tuple(_partition(row) for row in records(text) if row.get("PartitionName"))
 
 
 def _partition(row: dict[str, str]) -> Partition:
@@ -71,7 +71,7 @@ def parse_nodes(text: str) -> tuple[Node, ...]:
     found = []
     for row in records(text):
         cores, memory = _cores(row), _number(row.get("RealMemory", ""))
-        if "NodeName" not in row or not cores or memory is None or "FUTURE" in row.get("State", ""):
+        if not row.get("NodeName") or not cores or memory is None or "FUTURE" in row.get("State", ""):
             continue
         kept = _number(row.get("MemSpecLimit", "")) or 0
         found.append(

@@ -194,6 +194,31 @@ def test_by_the_line_alone_the_schedulers_job_leaves(site: Site, start: Callable
     until(lambda: cluster.state["state"] in ("lost", "stopped"))
 
 
+def test_where_no_node_reaches_the_keeper_the_keeper_calls(site: Site, start: Callable[..., Any]) -> None:
+    """Given a firewall that lets no job call the keeper, then the cluster works, and is given back when nobody calls.
+
+    The line is there, but at an address on which nobody listens: it is the scheduler that misses the keeper, and the
+    workers' jobs that miss the scheduler.
+    """
+    assert site.slurm is not None
+    cluster = start(set={"line.host": "127.0.0.9", "line.silence": "10 s"})
+    with Client(cluster) as client:
+        assert client.submit(sum, [1, 2]).result(timeout=PATIENCE) == 3
+    job = scheduler_job(site, cluster)
+    assert "127.0.0.9" in cluster.get_logs(job=job)[f"job {job}"]
+
+    state = cluster.state
+    os.kill(state["guard"]["pid"], signal.SIGSTOP)
+    os.kill(state["keeper"]["pid"], signal.SIGKILL)
+    os.kill(state["guard"]["pid"], signal.SIGKILL)
+
+    tag = f"dask-steward-{cluster.id}"
+    until(lambda: not [one for one in site.slurm.jobs_with_tag(tag) if one.state != "COMPLETING"], timeout=120)
+    assert "the keeper has not spoken to this scheduler for 10 s" in cluster.get_logs(job=job)[f"job {job}"]
+    ds.sweep()
+    until(lambda: cluster.state["state"] in ("lost", "stopped"))
+
+
 def test_an_owner_that_dies_gives_all_jobs_back(site: Site, tmp_path: Path) -> None:
     told = tmp_path / "id"
     code = (

@@ -20,6 +20,14 @@ from dask_steward.clusters.jobscript import JobShape, node_quote
 from dask_steward.errors import StartFailed
 
 
+#: Names of ``jobqueue.yaml`` before dask-jobqueue 0.8; files of sites still have them.
+_OLD_NAMES = {
+    "worker-extra-args": "extra",
+    "job-extra-directives": "job-extra",
+    "job-script-prologue": "env-extra",
+}
+
+
 def load_jobqueue() -> None:
     """Import dask-jobqueue without its side effect on SIGINT; to be called on the main thread."""
     before = signal.getsignal(signal.SIGINT)
@@ -88,12 +96,16 @@ def shape_of_slurm(
         "worker_extra_args",
         "log_directory",
     }
-    arguments = {key: value for key, value in options.items() if value is not None and key not in taken}
+    # A profile names all arguments; an empty list says no more than a null, and hides nothing of the configuration.
+    arguments = {key: value for key, value in options.items() if value not in (None, [], ()) and key not in taken}
     section = f"jobqueue.{arguments.get('config_name') or 'slurm'}"
 
     def given(key: str, option: str | None = None) -> Any:
         found = options.get(option or key.replace("-", "_"))
-        return config.get(f"{section}.{key}", None) if found is None else found
+        if found not in (None, [], ()):
+            return found
+        found = config.get(f"{section}.{key}", None)
+        return config.get(f"{section}.{_OLD_NAMES[key]}", None) if not found and key in _OLD_NAMES else found
 
     cores, memory = given("cores"), given("memory")
     for option, value in (("cores", cores), ("memory", memory)):
@@ -121,13 +133,15 @@ def shape_of_slurm(
         cores=cores, memory=memory, processes=processes, worker_extra_args=extra, job_extra_directives=directives
     )
     try:
-        with warnings.catch_warnings():
+        # What stands under a name of old has been taken above; dask-jobqueue would take it once more.
+        unsaid = {f"{section}.{old}": None for old in _OLD_NAMES.values() if config.get(section, None)}
+        with warnings.catch_warnings(), config.set(unsaid):
             warnings.simplefilter("ignore", FutureWarning)
             job = SLURMJob(
                 scheduler=scheduler,
                 name=name,
                 job_name=None,  # given on sbatch's own command line: nothing can override the tag
-                python=_python_command(options.get("python") or python or sys.executable),
+                python=_python_command(given("python") or python or sys.executable),
                 local_directory='"$steward_dir"',
                 job_script_prologue=[],
                 log_directory=None,

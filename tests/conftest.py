@@ -53,6 +53,10 @@ def _missing_slurm() -> str | None:
     return _missing_commands("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scancel", "sinfo")
 
 
+def _missing_accounting() -> str | None:
+    return _missing_slurm() or _missing_commands("slurmdbd", "sacctmgr", "sacct", "mariadbd", "mariadb-install-db")
+
+
 def _missing_netns() -> str | None:
     return _missing_root() or _missing_commands("ip", "unshare")
 
@@ -60,6 +64,7 @@ def _missing_netns() -> str | None:
 COMPONENTS: dict[str, Callable[[], str | None]] = {
     "root": _missing_root,
     "slurm": _missing_slurm,
+    "accounting": _missing_accounting,
     "netns": _missing_netns,
     "procfs": lambda: None if Path("/proc/self/environ").exists() else "no /proc",
 }

@@ -253,7 +253,8 @@ class Manager(ABC):
         """Return by id why jobs ended, one phrase for each, where the manager has one.
 
         It may ask the manager's archive, so it knows more than `explain`: who cancelled a job, and how jobs ended that
-        have left the queue since. Jobs of which nothing is known are left out.
+        have left the queue since. Jobs of which nothing is known are left out. It waits a second or two for an archive
+        that has not heard of an end yet; asked again later, it may know more.
         """
         return {status.id: self.explain(status) for status in statuses if status.state is JobState.ENDED}
 

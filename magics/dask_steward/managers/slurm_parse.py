@@ -102,6 +102,13 @@ def parse_squeue(text: str, mark: str) -> tuple[JobStatus, ...]:
 def parse_rows(text: str, mark: str, fields: Sequence[str] = FIELDS) -> list[dict[str, str]]:
     """Return the lines of a list that was asked for with `squeue_format`, by field, without its header.
 
+    Parameters
+    ----------
+    text, mark : str
+        What `squeue` printed, and the mark that it was asked with.
+    fields : sequence of str
+        Job id and state, by which the header is known, among them.
+
     Raises
     ------
     ValueError

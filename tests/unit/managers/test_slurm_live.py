@@ -15,7 +15,8 @@ import pytest
 
 from dask_steward import managers
 from dask_steward.errors import SubmitRefused, SubmitUncertain, UsageError
-from dask_steward.managers.base import JobState, JobStatus, Unknown
+from dask_steward.managers.base import JobState, JobStatus, TestAnswer, Unknown
+from dask_steward.managers.shared import SharedQueue
 from dask_steward.managers.slurm import Slurm
 from tests.support.private_slurm import PrivateSlurm
 
@@ -487,3 +488,87 @@ def test_it_works_without_the_tests_environment(slurm: PrivateSlurm, tag: str) -
         text=True,
     )
     assert done.stdout == f"['{job}'] None\n", done.stderr
+
+
+@pytest.mark.requires("root")
+def test_how_many_jobs_are_before_ours_is_told(slurm: PrivateSlurm, tag: str, tmp_path: Path) -> None:
+    manager = Slurm()
+    running = submit_many(manager, "dask-steward-running", "j1", 3, "-c 4")
+    for job in running:
+        asked(manager, job, lambda status: status.state is JobState.RUNNING)
+    # In the way: five jobs of this user and others, two of an array, one of another cluster of ours. Not in the way:
+    # a held job, one in another partition, and our own ones.
+    slurm.submit_foreign(5, cpus=4)
+    slurm.submit("sleep 600", "--array=0-1", "-c4", name="sweep")
+    submit(manager, f"{tag[:-1]}-", "j1", "-c 4")
+    slurm.submit("sleep 600", "--hold", "-c4", name="held")
+    slurm.submit("sleep 600", "-c4", "-p", "normal", name="elsewhere")
+    first, second = (submit(manager, tag, f"j{n}", "-c 4") for n in range(2))
+    slurm.submit("sleep 600", "-c4", name="later")
+
+    status = asked(manager, second, lambda status: status.reason == "Priority")
+    phrase = SharedQueue(manager, str(tmp_path)).explain(status)
+    assert phrase.partition(", expected ")[0] == "Slurm: Priority — 8 jobs are before yours in debug"
+    other = asked(manager, first, lambda status: status.reason == "Priority")
+    assert SharedQueue(manager, str(tmp_path)).explain(other).startswith("Slurm: Priority — 8 jobs are before yours")
+    manager.cancel_tag(tag)
+    manager.cancel_tag(f"{tag[:-1]}-")
+    manager.cancel(running)
+
+
+def test_when_and_where_a_job_would_start_is_told(slurm: PrivateSlurm, tag: str) -> None:
+    manager = Slurm()
+    now = manager.test_only(script("true", "-c 2", "-p normal"))
+    assert isinstance(now, TestAnswer)
+    assert (now.partition, now.cores, now.refusal) == ("normal", 2, None)
+    assert now.nodes in {"n1", "n2", "n3"}
+    assert now.start is not None
+    assert abs(now.start - time.time()) < 60
+
+    running = submit_many(manager, tag, "j1", 3, "-c 4", "--time=20")
+    for job in running:
+        asked(manager, job, lambda status: status.state is JobState.RUNNING)
+    later = manager.test_only(script("true", "-c 2"))
+    assert isinstance(later, TestAnswer)
+    assert later.start is not None
+    assert 600 < later.start - time.time() < 1300
+    assert slurm.jobs_with_tag(tag, ended=True) != []
+    assert len(slurm.queue()) == 3  # nothing was submitted
+    manager.cancel(running)
+
+
+@pytest.mark.parametrize(
+    ("directive", "words"),
+    [
+        ("-p debgu", "invalid partition specified: debgu; Invalid partition name specified"),
+        ("-c 99", "Requested node configuration is not available"),
+        ("-M elsewhere", "the job script chooses another Slurm cluster (#SBATCH --clusters)."),
+    ],
+)
+def test_what_would_be_refused_is_told_without_a_submit(slurm: PrivateSlurm, directive: str, words: str) -> None:
+    answer = Slurm().test_only(script("true", directive))
+    assert isinstance(answer, TestAnswer)
+    assert (answer.refusal or "").startswith(words)
+    assert answer.start is None
+    assert slurm.queue() == []
+
+
+def test_a_controller_that_is_down_refuses_nothing(slurm: PrivateSlurm) -> None:
+    slurm.controller_down()
+    assert isinstance(Slurm().test_only(script(), timeout=1), Unknown)
+    slow = Slurm().test_only(script(), timeout=30)
+    assert isinstance(slow, Unknown)
+    assert "Unable to contact slurm controller" in slow.reason
+
+
+def test_causes_without_an_archive_are_what_the_queue_tells(slurm: PrivateSlurm, tag: str) -> None:
+    manager = Slurm()
+    failed, cancelled = submit(manager, tag, "j1", body="exit 3"), submit(manager, tag, "j2", body="exec sleep 600")
+    asked(manager, cancelled, lambda status: status.state is JobState.RUNNING)
+    manager.cancel([cancelled])
+    over = [asked(manager, job, lambda status: status.state is JobState.ENDED) for job in (failed, cancelled)]
+    causes = manager.causes(over)
+    assert causes == {
+        failed: f"Slurm: FAILED — ended with exit code 3 on {over[0].node}",
+        cancelled: f"Slurm: CANCELLED — was cancelled on {over[1].node}",
+    }

@@ -145,7 +145,8 @@ class Keeper:
         ask = self.request.ask or {k: v for k, v in (profile.get("scale") or {}).items() if v is not None}
         limits = self.request.adapt or profile.get("adapt")
         self._workforce, units = self._system.workforce(site, ask)
-        if limits and not ask:
+        # Limits that are asked for stand against the profile's size, unless a size is asked for, too.
+        if limits and not self.request.ask and (self.request.adapt or not ask):
             units = limits_of(limits).minimum
         self.facts.update(scheduler={"address": agent.address}, tls=tls)
         self._to("pending", "workers are asked for" if units else None)

@@ -19,7 +19,6 @@ from typing import Any
 from dask_steward.clusters.jobscript import JobShape, node_quote
 from dask_steward.errors import StartFailed
 
-
 #: Names of ``jobqueue.yaml`` before dask-jobqueue 0.8; files of sites still have them.
 _OLD_NAMES = {
     "worker-extra-args": "extra",

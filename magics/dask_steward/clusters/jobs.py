@@ -30,6 +30,8 @@ class Job:
         The group whose shape it has.
     id : str or None
         The manager's id.
+    seen : bool
+        The queue has shown this id under our name; what a submit printed alone may be anybody's.
     step : str
         Where it stands.
     reason : str or None
@@ -55,6 +57,7 @@ class Job:
     key: str
     group: str = "main"
     id: str | None = None
+    seen: bool = False
     step: str = "intended"
     reason: str | None = None
     since: float = field(default_factory=time.time)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dask_steward.clusters.agent import WorkerView
 from dask_steward.clusters.groups import Group
 from dask_steward.clusters.jobs import Job
-from dask_steward.clusters.roster import Roster
+from dask_steward.clusters.roster import Roster, key_of
 from dask_steward.ledger.identity import ProcessIdentity
 from dask_steward.managers.base import JobState, Unknown
 from dask_steward.release.marked import end_marked
@@ -132,11 +132,30 @@ class Leaver:
             job.leaving = True
             job.cancelled_at = time.monotonic()
             job.to(job.step, "given back")
-        ids = [job.id for job in jobs if job.id is not None]
+        await self._look_up([job for job in jobs if job.id is not None and not job.seen])
+        ids = [job.id for job in jobs if job.id is not None and job.seen]
         if ids:
             answer = await asyncio.to_thread(roster.manager.cancel, ids)
             if isinstance(answer, Unknown):
                 roster.unknown = answer.reason
+
+    async def _look_up(self, jobs: list[Job]) -> None:
+        """Look which jobs the queue has under our name; a site's sbatch may have printed somebody else's id.
+
+        Not left to ``scancel --name``: with any such filter Slurm 22.05 ends the whole array of a waiting task.
+        """
+        if not jobs:
+            return
+        roster = self._roster
+        tag = roster.site.tag
+        answer = await asyncio.to_thread(roster.manager.find_by_tag, [tag])
+        if isinstance(answer, Unknown):
+            roster.unknown = answer.reason
+            return
+        by_key = {key_of(status): status.id for status in answer.get(tag, ())}
+        for job in jobs:
+            if job.key in by_key:
+                job.id, job.seen = by_key[job.key], True
 
     async def cancel_again(self) -> None:
         """Cancel what was given back and is still there: a cancel can fail, or come before its job."""

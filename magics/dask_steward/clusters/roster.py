@@ -174,6 +174,13 @@ class Roster:
         self.write_down(holdings.RELEASED, {job.key: job.id for job in jobs}, why)
 
 
+def key_of(status: JobStatus) -> str:
+    """Return our key of a job: ``j3``, or ``j3.7`` for a task of an array."""
+    batch = str(status.comment or "").rpartition(":")[2]
+    task = status.id.partition("_")[2]
+    return f"{batch}.{task}" if task else batch
+
+
 def quoted(log: str) -> str:
     """Return a log's last lines as the end of a sentence."""
     return ". The end of its log:\n" + "\n".join(f"    {line}" for line in log.splitlines()) if log else ""

@@ -12,7 +12,7 @@ from dask_steward.clusters.jobscript import UNREACHABLE
 from dask_steward.clusters.leaving import Leaver
 from dask_steward.clusters.line import Event
 from dask_steward.clusters.reach import contact_of, verdict
-from dask_steward.clusters.roster import Roster, quoted
+from dask_steward.clusters.roster import Roster, key_of, quoted
 from dask_steward.clusters.scheduler_script import place_of
 from dask_steward.ledger import holdings
 from dask_steward.managers.base import JobState, JobStatus, Unknown
@@ -116,7 +116,7 @@ class Watcher:
         self._last = began = answer.began
         roster.unknown = None
         by_id = {status.id: status for status in answer.jobs}
-        by_key = {_key_of(status): status for status in answer.jobs}
+        by_key = {key_of(status): status for status in answer.jobs}
         gone: list[tuple[Job, JobStatus | None]] = []
         for job in roster.holding:
             status = by_id.get(job.id or "") or by_key.get(job.key)
@@ -149,7 +149,8 @@ class Watcher:
         """Take in what the queue says of a job; return whether it is gone."""
         roster = self._roster
         job.missed = 0
-        if job.id is None:  # a submit without an answer has landed
+        job.seen = True
+        if job.id != status.id:  # a submit without an answer has landed, or its answer named another job
             job.id = status.id
             roster.write_down(holdings.HELD, {job.key: job.id})
         job.submitted = job.submitted or status.submitted
@@ -244,10 +245,3 @@ class Watcher:
             ),
             own_job=place_of(site.profile) is not None,
         )
-
-
-def _key_of(status: JobStatus) -> str:
-    """Return our key of a job: ``j3``, or ``j3.7`` for a task of an array."""
-    batch = str(status.comment or "").rpartition(":")[2]
-    task = status.id.partition("_")[2]
-    return f"{batch}.{task}" if task else batch

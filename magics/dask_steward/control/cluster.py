@@ -121,7 +121,7 @@ class Cluster(Handle):
         interval : float or str, optional
             How often the work is looked at.
         wait_count : int, optional
-            Looks in a row that must agree before something is given back.
+            Dask's own way to say `hold`: that many looks, one each `interval`. Of no effect where `hold` is given.
 
         Raises
         ------

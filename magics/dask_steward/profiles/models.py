@@ -93,8 +93,10 @@ class Adapt(Model):
         "duration, or seconds. Not given: as long as hold.",
         examples=["10 min"],
     )
-    wait_count: Positive = Field(
-        default=3, description="How many looks in a row must agree before a worker is given back.", examples=[3]
+    wait_count: Positive | None = Field(
+        default=None,
+        description="Dask's own way to say hold: that many looks, one each interval. Of no effect where hold is given.",
+        examples=[3],
     )
 
 

@@ -124,7 +124,8 @@ class SchedulerJob:
         """Return it as every face shows it; nothing once it is gone."""
         if not self.holding:
             return []
-        return [HoldingView("job", self.id, self.step, self._reason, self._expected, self.node, self._since)]
+        known = (self.id, self.step, self._reason, self._expected, self.node, self._since)
+        return [HoldingView("job", *known, group=KEY, ends=self._ends)]
 
     def core_seconds(self) -> float:
         """Return core-seconds held so far."""

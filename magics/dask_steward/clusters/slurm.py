@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -26,7 +27,8 @@ from dask_steward.clusters.scheduler_job import SchedulerJob
 from dask_steward.clusters.shapes import groups_of, of_config, options_of
 from dask_steward.clusters.systems import SchedulerStart, System
 from dask_steward.clusters.tunnel import RemotePages
-from dask_steward.ledger import entries, paths
+from dask_steward.errors import StartFailed
+from dask_steward.ledger import entries, logs, paths
 from dask_steward.managers.base import Unknown
 from dask_steward.managers.fit import unfit
 from dask_steward.managers.shared import SharedQueue
@@ -67,7 +69,8 @@ class SlurmSystem(System):
             own = {"host", "interface"} & set(self.scheduler_arguments())
             self._open_line(get_address_host(agent.address), bind=bool(own))
             return agent
-        self._open_line(self._own_host(), bind=bool(self.options.get("interface")))
+        host, chosen = self._own_host()
+        self._open_line(host, bind=chosen)
         script, cores = scheduler_script.render(
             self.options,
             place,
@@ -97,13 +100,13 @@ class SlurmSystem(System):
         await remote.arrive(job.id or "", job.node)
         return remote
 
-    def _own_host(self) -> str:
-        """Return this host's address as the nodes reach it, where no scheduler here tells it."""
+    def _own_host(self) -> tuple[str, bool]:
+        """Return this host's address as the nodes reach it, and whether the profile chose it by an interface."""
         interface = self.options.get("interface") or self._config("interface")
-        try:
-            return str(get_ip_interface(interface) if interface else get_ip())
-        except ValueError:  # a name that only the nodes have
-            return str(get_ip())
+        if interface:
+            with contextlib.suppress(ValueError):  # a name that only the nodes have
+                return str(get_ip_interface(interface)), True
+        return str(get_ip()), False
 
     def _open_line(self, host: str, *, bind: bool) -> None:
         """Listen for the jobs' lines, on one address only where the profile chooses one."""
@@ -113,7 +116,15 @@ class SlurmSystem(System):
         def heard(event: Event) -> None:
             loop.call_soon_threadsafe(self._heard, event)
 
-        os.makedirs(os.path.join(self.folder, entries.LOGS), mode=0o700, exist_ok=True)
+        outside = self.options.get("log_directory") or self._config("log-directory")
+        try:
+            logs.make_folder(self.folder, self.tag, os.path.expanduser(str(outside)) if outside else None)
+        except OSError as error:
+            raise StartFailed(
+                f"No folder for the jobs' logs can be made in {outside or self.folder}: {error.strerror or error}.",
+                field="options.log_directory" if outside else "state folder",
+                hint="Name another one, or leave it out.",
+            ) from error
         self._line_host = options.get("host") or host
         self._line = Line(self.tag, host if bind else "", _ports(options.get("ports")), heard)
         self._line.start()

@@ -133,7 +133,7 @@ def list_clusters(args: argparse.Namespace) -> int:
     if args.json:
         output.print_json(states)
     elif states:
-        output.print_table(sentences.CLUSTER_HEADERS, [sentences.cluster_row(state) for state in states])
+        output.print_table(*sentences.cluster_table(states, ended=args.all))
     else:
         print("no clusters")
     return 0

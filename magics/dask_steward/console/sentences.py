@@ -6,10 +6,10 @@ one, and workers are always several numbers: asked for, queued, running, lost.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
-from dask_steward.console.held import groups_table, holdings_table, losses_text
+from dask_steward.console.held import clock, groups_table, holdings_table, losses_text
 from dask_steward.console.moments import ago
 from dask_steward.console.tables import fields, one_line
 from dask_steward.errors import ClusterNotFound
@@ -135,6 +135,16 @@ def cluster_row(state: State, now: float | None = None) -> list[object]:
     return [*start, *numbers, ago(state.get("since"), now), reason(state)]
 
 
+def cluster_table(states: Sequence[State], *, ended: bool = False) -> tuple[tuple[str, ...], list[list[object]]]:
+    """Return headers and rows of the table of clusters; of those that have `ended`, until when logs are kept."""
+    rows = [cluster_row(state) for state in states]
+    if not ended:
+        return CLUSTER_HEADERS, rows
+    logs = [clock(state.get("logs_until")) for state in states]
+    rows = [[*row[:-1], f"until {until}" if until else "", row[-1]] for row, until in zip(rows, logs, strict=True)]
+    return (*CLUSTER_HEADERS[:-1], "LOGS", CLUSTER_HEADERS[-1]), rows
+
+
 def owner(state: State) -> str:
     """Return to whom a cluster belongs."""
     found = state.get("owner")
@@ -176,7 +186,7 @@ def cluster_text(state: State) -> str:
             ("scheduler", scheduler.get("address")),
             ("dashboard", scheduler.get("dashboard")),
             ("spent", core_time(spend.get("core_seconds_held"))),
-            ("logs", state.get("logs")),
+            ("logs", _logs(state)),
             *(("warning", warning) for warning in state.get("warnings") or ()),
         ]
     )
@@ -188,6 +198,13 @@ def cluster_text(state: State) -> str:
         losses_text(state.get("losses") or ()),
     ]
     return "\n\n".join(part for part in parts if part)
+
+
+def _logs(state: State) -> str | None:
+    if state.get("state") not in ENDED:
+        return state.get("logs")
+    until = clock(state.get("logs_until"))
+    return f"{state.get('logs')}, until {until}" if until else "deleted"
 
 
 def logs_text(logs: Mapping[str, str]) -> str:

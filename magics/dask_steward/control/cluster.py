@@ -225,7 +225,7 @@ class Cluster(Handle):
         try:
             return self._usable().logs(job=job, worker=worker, keeper="1" if keeper else None, tail=tail)
         except (KeeperGone, WrongState):
-            return read_logs(self._folder, job=job, keeper=keeper or worker is not None, tail=tail)
+            return read_logs(self._folder, job=job, worker=worker, keeper=keeper, tail=tail)
 
     def follow_logs(self, job: str | None = None, keeper: bool = False) -> Iterator[tuple[str, str]]:
         """Yield ``(name, line)`` as logs grow, until the cluster has ended."""

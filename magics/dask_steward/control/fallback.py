@@ -8,6 +8,7 @@ from typing import Any
 from dask_steward.ledger import entries
 from dask_steward.ledger.entries import Entry
 from dask_steward.ledger.identity import ELSEWHERE
+from dask_steward.ledger.logs import logs_until
 
 
 def state_of(entry: Entry) -> dict[str, Any]:
@@ -62,6 +63,7 @@ def state_of(entry: Entry) -> dict[str, Any]:
         "unit": None,
         "warnings": [],
         "logs": os.path.join(entry.folder, entries.LOGS),
+        "logs_until": logs_until(entry),
     }
 
 

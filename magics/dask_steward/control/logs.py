@@ -2,33 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator
 
-from dask_steward.ledger import entries
+from dask_steward.ledger.logs import log_files
+from dask_steward.ledger.logs import tail as tail_of
 
 
-def _files(folder: str, job: str | None, keeper: bool) -> dict[str, str]:
+def read_logs(folder: str, *, job: str | None, keeper: bool, tail: int, worker: str | None = None) -> dict[str, str]:
+    """Return the last `tail` lines of each log by name; of a worker, the log of the job that it was in."""
     found = {}
-    if keeper or job is None:
-        found["keeper"] = os.path.join(folder, entries.LOG)
-    logs = os.path.join(folder, entries.LOGS)
-    if os.path.isdir(logs) and not keeper:
-        for name in sorted(os.listdir(logs)):
-            id = name.removesuffix(".log")
-            if job is None or id == job:
-                found[f"job {id}"] = os.path.join(logs, name)
-    return found
-
-
-def read_logs(folder: str, *, job: str | None, keeper: bool, tail: int) -> dict[str, str]:
-    """Return the last `tail` lines of each log by name."""
-    found = {}
-    for name, path in _files(folder, job, keeper).items():
+    for name, path in log_files(folder, job=job, worker=worker, keeper=keeper).items():
         try:
-            with open(path, encoding="utf-8", errors="replace") as file:
-                found[name] = "".join(file.readlines()[-tail:] if tail else [])
+            found[name] = tail_of(path, tail)
         except FileNotFoundError:
             continue
         except OSError as error:
@@ -41,7 +27,7 @@ def follow_logs(folder: str, *, job: str | None, keeper: bool, ended: Callable[[
     places: dict[str, int] = {}
     while True:
         last = ended()
-        for name, path in _files(folder, job, keeper).items():
+        for name, path in log_files(folder, job=job, keeper=keeper).items():
             try:
                 with open(path, encoding="utf-8", errors="replace") as file:
                     file.seek(places.get(path, 0))

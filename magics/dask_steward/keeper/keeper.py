@@ -404,4 +404,5 @@ class Keeper:
                 *([self._mismatch] if self._mismatch else ()),
             ],
             "logs": os.path.join(self.request.folder, entries.LOGS),
+            "logs_until": None,
         }

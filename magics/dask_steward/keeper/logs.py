@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
-
 from dask_steward.clusters.agent import Agent
-from dask_steward.ledger import entries
+from dask_steward.ledger.logs import log_files
+from dask_steward.ledger.logs import tail as tail_of
 
 
 async def collect_logs(
@@ -26,25 +25,16 @@ async def collect_logs(
     tail : int
         Lines of each.
     """
-    everything = job is None and worker is None and not keeper
-    found: dict[str, str] = {}
-    if keeper or everything:
-        found["keeper"] = _tail(os.path.join(folder, entries.LOG), tail)
-    logs = os.path.join(folder, entries.LOGS)
-    if job is not None or everything:
-        names = sorted(os.listdir(logs)) if os.path.isdir(logs) else []
-        for name in names:
-            id = name.removesuffix(".log")
-            if everything or id == job:
-                found[f"job {id}"] = _tail(os.path.join(logs, name), tail)
-    if agent is not None and (worker is not None or everything):
-        found.update(await agent.worker_logs(tail, worker))
-    return found
+    found = {name: _read(path, tail) for name, path in log_files(folder, job=job, keeper=keeper, worker=worker).items()}
+    living: dict[str, str] = {}
+    if agent is not None and job is None and not keeper:
+        living = await agent.worker_logs(tail, worker)
+    # A worker that lives tells its own log; that of its job, which it shares with others, is for those that do not.
+    return living if worker is not None and living else {**found, **living}
 
 
-def _tail(path: str, lines: int) -> str:
+def _read(path: str, lines: int) -> str:
     try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return "".join(file.readlines()[-lines:] if lines else [])
+        return tail_of(path, lines)
     except OSError as error:
         return f"(cannot be read: {error})"

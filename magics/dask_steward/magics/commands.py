@@ -195,8 +195,8 @@ class DaskClusterMagics(Magics):  # type: ignore[misc, unused-ignore]
         _say(f"{sentences.label(cluster.state)}: {sentences.workers(cluster.state)}")
 
     def _list(self, args: argparse.Namespace) -> None:
-        rows = [sentences.cluster_row(state) for state in sentences.states(ds.clusters(all=args.all))]
-        _say(table(sentences.CLUSTER_HEADERS, rows) if rows else "no clusters")
+        headers, rows = sentences.cluster_table(sentences.states(ds.clusters(all=args.all)), ended=args.all)
+        _say(table(headers, rows) if rows else "no clusters")
 
     def _status(self, args: argparse.Namespace) -> None:
         _say(sentences.cluster_text(self._chosen(args.cluster).state))

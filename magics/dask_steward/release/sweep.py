@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -14,13 +15,14 @@ from typing import Any
 from dask_steward.ledger import entries, paths
 from dask_steward.ledger.entries import Entry
 from dask_steward.ledger.identity import ELSEWHERE, host
+from dask_steward.ledger.logs import kept_for, remove_logs
 from dask_steward.managers.base import JobStatus, Manager, Unknown
 from dask_steward.managers.process import Processes
 from dask_steward.release import releaser
 from dask_steward.release.launch import start_guard
 from dask_steward.release.marked import sessions_of
 
-#: Days for which an ended entry (its log, how it ended) is kept.
+#: Days for which an ended entry (how it ended) is kept; longer where its profile keeps its logs for longer.
 KEEP_DAYS = 7.0
 #: Seconds after which an entry whose keeper never came up is taken for dead.
 BIRTH_LIMIT = 60.0
@@ -101,7 +103,7 @@ def _count(number: int, one: str, many: str | None = None) -> str:
 
 
 def sweep(root: str | None = None) -> SweepReport:
-    """Release every entry whose keeper and guard are both gone, and delete old ended ones.
+    """Release every entry whose keeper and guard are both gone, and delete old logs and entries.
 
     Entries that cannot be finished in a moment (the manager does not answer, a submit may be in flight) get a new
     guard, which goes on in the background. On another host of the same home an entry is judged by its lease only.
@@ -170,10 +172,17 @@ def _server_time(root: str) -> float:
 
 
 def _remove_old(found: Iterable[Entry], now: float) -> int:
+    """Delete logs that are older than their profiles keep them, and entries that are older still; return how many."""
     removed = 0
     for entry in found:
         at = entry.end.get("at") if entry.end else None
-        if isinstance(at, int | float) and now - at > KEEP_DAYS * 86400:
+        if not isinstance(at, int | float):
+            continue
+        kept = kept_for(entry.profile)
+        if now - at > kept:
+            with contextlib.suppress(OSError):
+                remove_logs(entry)
+        if now - at > max(KEEP_DAYS * 86400, kept):
             shutil.rmtree(entry.folder, ignore_errors=True)
             removed += 1
     return removed
@@ -225,11 +234,14 @@ def _release_jobs(manager: Manager, group: list[Entry], report: SweepReport) -> 
     """Cancel all jobs of many entries in few commands, then ask whether they are gone."""
     by_tag = {entry.tag: entry for entry in group}
     answer = manager.find_by_tag(list(by_tag))
-    waiting = releaser.live(job for jobs in answer.values() for job in jobs) if not isinstance(answer, Unknown) else []
-    if waiting and not isinstance(answer, Unknown):
+    found = [job for jobs in answer.values() for job in jobs] if not isinstance(answer, Unknown) else []
+    waiting, endings = releaser.live(found), releaser.ending(found)
+    if (waiting or endings) and not isinstance(answer, Unknown):
         report.released += _as_released(answer, by_tag, set(waiting))
-        manager.cancel(waiting, commands=CANCELS_AT_MOST)
-        for pause in _VERIFY_PAUSES:
+        refused = manager.cancel([*waiting, *endings], commands=CANCELS_AT_MOST)
+        if not waiting and refused is not None:
+            answer = refused  # what ends may come back
+        for pause in _VERIFY_PAUSES if waiting else ():
             time.sleep(pause)
             answer = manager.find_by_tag(list(by_tag))
             if isinstance(answer, Unknown) or not releaser.live(job for jobs in answer.values() for job in jobs):

@@ -24,7 +24,7 @@ ELSEWHERE = {
     "scheduler_options": "arguments of the scheduler: SlurmSystem.scheduler_arguments",
     "shared_temp_directory": "the state folder, which all nodes see, holds the keys of a cluster",
     "config_name": "names a section of jobqueue.yaml: test_a_section_of_jobqueue_yaml_can_be_named",
-    "log_directory": "where the logs of a cluster lie: tests/unit/clusters/test_log_folder.py",
+    "log_directory": "where the logs of a cluster lie: tests/unit/ledger/test_logs.py",
 }
 
 

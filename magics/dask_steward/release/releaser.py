@@ -42,6 +42,15 @@ def live(jobs: Iterable[JobStatus]) -> list[str]:
     return [job.id for job in jobs if job.state in (JobState.QUEUED, JobState.RUNNING)]
 
 
+def ending(jobs: Iterable[JobStatus]) -> list[str]:
+    """Return the ids of jobs that free their nodes: to be cancelled once, and not waited for.
+
+    One of them may be on its way back into the queue: a job that its manager starts again, since its node failed or
+    somebody asked for it, looks the same until then.
+    """
+    return [job.id for job in jobs if job.state is JobState.ENDING]
+
+
 def unanswered(entry: Entry) -> list[holdings.Holding]:
     """Return the submits that were announced and never got an answer: their jobs may still appear."""
     return [one for one in entry.holdings().values() if one.kind != "process" and one.step == holdings.INTENT]
@@ -124,6 +133,7 @@ class Releaser:
     def __init__(self, entry: Entry, on_change: Callable[[str], None] = lambda text: None) -> None:
         self.entry = entry
         self.released: set[str] = set()
+        self._endings: set[str] = set()
         self._manager = manager_for(entry)
         self._on_change = on_change
         self._told = ""
@@ -143,14 +153,18 @@ class Releaser:
         if isinstance(answer, Unknown):
             found.unknown = answer.reason
             return found
-        found.jobs = live(answer.get(self.entry.tag, ()))
-        if found.jobs:
+        jobs = answer.get(self.entry.tag, ())
+        found.jobs = live(jobs)
+        endings = [id for id in ending(jobs) if id not in self._endings | self.released]
+        if found.jobs or endings:
             self.released.update(found.jobs)
-            refused = self._manager.cancel(found.jobs)
+            refused = self._manager.cancel([*found.jobs, *endings])
             if by_name or isinstance(refused, Unknown):
                 refused = self._manager.cancel_tag(self.entry.tag)
             if isinstance(refused, Unknown):
                 found.unknown = refused.reason
+            else:
+                self._endings.update(endings)
         return found
 
     def window(self) -> float:

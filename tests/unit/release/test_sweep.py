@@ -189,7 +189,9 @@ def test_of_two_ends_the_first_counts(make: Make) -> None:
 def test_submits_without_an_answer_are_known(make: Make) -> None:
     folder = make()
     for key, kind, step in (("j1", "job", "intent"), ("j2", "job", "held"), ("p", "process", "intent")):
-        files.append_lines(os.path.join(folder, "holdings.jsonl"), [{"at": 1.0, "kind": kind, "key": key, "step": step}])
+        files.append_lines(
+            os.path.join(folder, "holdings.jsonl"), [{"at": 1.0, "kind": kind, "key": key, "step": step}]
+        )
 
     assert [one.key for one in unanswered(entries.read_entry(folder))] == ["j1"]
 

@@ -138,7 +138,10 @@ def _previews(
     for index, plain in plains.items():
         if plain["system"] in ONE_MACHINE:
             found[index] = one_machine(plain, ask)
-    sites = {system: SiteSays(system) for system in {plain["system"] for plain in plains.values()} & {"slurm"}}
+    sites = {
+        system: SiteSays(system, closely=test_only)
+        for system in {plain["system"] for plain in plains.values()} & {"slurm"}
+    }
     open_ones = [index for index in plains if found[index] is None]
     for python in {plains[index].get("python") for index in open_ones}:
         indices = [index for index in open_ones if plains[index].get("python") == python]

@@ -11,7 +11,8 @@ from dask_steward.control.previewed import Jobs, Preview
 from dask_steward.managers.base import Manager, NodeSize, Unknown
 from dask_steward.managers.fit import unfit
 from dask_steward.managers.slurm import Slurm, submit_command
-from dask_steward.managers.slurm_offer import Partition
+from dask_steward.managers.slurm_offer import Partition, User, access
+from dask_steward.managers.slurm_site import ask_site
 from dask_steward.managers.slurm_site_parse import parse_partitions
 
 CLOSED = "the partition "
@@ -19,13 +20,22 @@ CLOSED = "the partition "
 
 
 class SiteSays:
-    """One resource manager, asked for its nodes and partitions once for all previews."""
+    """One resource manager, asked for its nodes and partitions once for all previews.
 
-    def __init__(self, system: str) -> None:
+    Parameters
+    ----------
+    system : str
+        Its name.
+    closely : bool
+        Ask also who may use its partitions: a test alone takes jobs there that would wait for ever.
+    """
+
+    def __init__(self, system: str, *, closely: bool = False) -> None:
         self.unknown: str | None = None
         self._manager: Manager | None = None
         self._sizes: Sequence[NodeSize] = ()
         self._partitions: Sequence[Partition] = ()
+        self._refused: dict[str, str] = {}
         self.most = 1
         if not managers.available().get(system, False):
             self.unknown = f"the commands of {system} are not on the PATH, so it could not be asked"
@@ -36,7 +46,14 @@ class SiteSays:
             self.unknown = f"{system} could not be asked: {sizes.reason}"
             return
         self._manager, self._sizes, self.most = manager, sizes, manager.most_at_once()
-        if isinstance(manager, Slurm):
+        if isinstance(manager, Slurm) and closely:
+            user = User.of_process()
+            site = ask_site(manager, user)
+            if not isinstance(site, Unknown):
+                self._partitions = site.partitions
+                ways = {one.name: access(site, one, user).refused for one in site.partitions if one.state == "UP"}
+                self._refused = {name: why for name, why in ways.items() if why is not None}
+        elif isinstance(manager, Slurm):
             answer = manager.ask(("scontrol", "--oneliner", "show", "partition"))
             if not isinstance(answer, Unknown) and answer.status == 0:
                 self._partitions = parse_partitions(answer.out)
@@ -87,6 +104,8 @@ class SiteSays:
         for one in self._partitions:
             if one.name == group.partition or (group.partition is None and one.default):
                 found += _against(one, group)
+                if one.name in self._refused:
+                    found.append(f"{CLOSED}{one.name} is not for you: {self._refused[one.name]}")
         return found
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+NORMAL = "normal"
+"""The quality of service that Slurm makes by itself."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,8 @@ class User:
 class Partition:
     """One partition; times in seconds, memory in bytes, None where there is no limit (or no default).
 
-    ``groups``, ``accounts`` and ``qos`` are None where everybody's are allowed.
+    ``groups``, ``accounts`` and ``qos`` are None where everybody's are allowed; ``own_qos`` is the quality of service
+    whose limits hold for all jobs there.
     """
 
     name: str
@@ -71,6 +75,7 @@ class Partition:
     qos: tuple[str, ...] | None = None
     denied_accounts: tuple[str, ...] = ()
     denied_qos: tuple[str, ...] = ()
+    own_qos: str | None = None
 
 
 @dataclass(frozen=True)
@@ -174,32 +179,43 @@ def access(site: Site, partition: Partition, user: User) -> Access:
         return Access(refused)
     mine = [one for one in site.associations if one.partition in (None, partition.name)]
     accounts = list(dict.fromkeys(one.account for one in mine))
-    account: str | None = None
     if "associations" in site.enforced:
         taken = _taken(accounts, partition.accounts, partition.denied_accounts)
         if not taken:
             whose = f"of your accounts ({', '.join(accounts)}) it takes none" if accounts else "you have no account"
             return Access(f"{whose}{_only('it takes', partition.accounts)}")
         accounts = taken
-        if site.default_account not in taken:
-            account = taken[0]
-    chosen = [one for one in mine if one.account == (account or site.default_account)] or mine[:1]
-    qos: str | None = None
-    default = next((one.default_qos for one in chosen if one.default_qos), None)
-    if "qos" in site.enforced and chosen and not user.is_root:
-        known = list(dict.fromkeys(name for one in chosen for name in one.qos))
+    # The default one first: a job need not name it.
+    for account in sorted(accounts, key=lambda name: name != site.default_account):
+        way = _by_account(site, partition, user, [one for one in mine if one.account == account])
+        if way is not None:
+            named = account if "associations" in site.enforced and account != site.default_account else None
+            return replace(way, account=named, accounts=tuple(accounts))
+    if accounts:
+        names = ", ".join(dict.fromkeys(name for one in mine for name in one.qos))
+        return Access(f"it takes none of your qualities of service ({names}){_only('it takes', partition.qos)}")
+    return Access(max_time=_least(partition.max_time, site.qos.get(partition.own_qos or "")))
+
+
+def _by_account(site: Site, partition: Partition, user: User, mine: Sequence[Association]) -> Access | None:
+    """Return how a partition may be used on one account; None if none of its qualities of service is taken there."""
+    default = next((one.default_qos for one in mine if one.default_qos), None)
+    known = list(dict.fromkeys(name for one in mine for name in one.qos))
+    if default is None:  # what Slurm itself then takes
+        default = NORMAL if NORMAL in known else known[0] if len(known) == 1 else None
+    named = None
+    if "qos" in site.enforced and not user.is_root:
         taken = _taken(known, partition.qos, partition.denied_qos)
         if not taken:
-            return Access(f"it takes none of your qualities of service ({', '.join(known)})")
-        if default is None:
-            default = taken[0] if len(taken) == 1 else None
-        if default not in taken and (default is not None or "normal" not in taken):
-            qos = taken[0]
-    limits = [partition.max_time, *(one.max_time for one in chosen)]
-    used = qos or default
-    if used is not None:
-        limits.append(site.qos.get(used))
-    return Access(None, account, qos, tuple(accounts), min((one for one in limits if one is not None), default=None))
+            return None
+        named = None if default in taken else taken[0]
+    used = named or default
+    limits = (site.qos.get(name) for name in (used, partition.own_qos) if name is not None)
+    return Access(None, None, named, max_time=_least(partition.max_time, *(one.max_time for one in mine), *limits))
+
+
+def _least(*limits: int | None) -> int | None:
+    return min((one for one in limits if one is not None), default=None)
 
 
 def _closed_to(partition: Partition, user: User) -> str | None:

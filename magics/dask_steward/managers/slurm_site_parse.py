@@ -63,6 +63,7 @@ def _partition(row: dict[str, str]) -> Partition:
         qos=_allowed(row.get("AllowQos", "")),
         denied_accounts=_allowed(row.get("DenyAccounts", "")) or (),
         denied_qos=_allowed(row.get("DenyQos", "")) or (),
+        own_qos=None if row.get("QoS", "").lower() in _EVERYBODY else row["QoS"],
     )
 
 

@@ -2,12 +2,13 @@
 
 # Dask Steward: this job holds a line to the process that wants it, and leaves by itself when that is gone.
 steward_say() { echo "dask-steward: $*" >&2; }
+steward_silent="no answer within 10 s"
 # Opens a connection and closes it; why it cannot be opened is left in steward_why.
 steward_reach() {
   steward_why=$(timeout 10 bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$1" "$2" 2>&1) && return
   steward_code=$?
   steward_why=${steward_why##*: }
-  if [ "$steward_code" -eq 124 ]; then steward_why="no answer within 10 s"; fi
+  if [ "$steward_code" -eq 124 ]; then steward_why=$steward_silent; fi
   return 1
 }
 steward_host=@{host} steward_port=@{port} steward_silence=@{silence}
@@ -30,7 +31,11 @@ fi
 steward_line_why=$steward_why
 if [ -z "$steward_watch" ]; then exec 9>&-; fi
 # A worker that cannot reach its scheduler would only find out after a minute, in words that name no way out.
-if [ -n "$steward_scheduler_port" ] && ! steward_reach "$steward_scheduler_host" "$steward_scheduler_port"; then
+# A thousand jobs that start together may overrun its port for a while: where the keeper lives, silence is no answer yet.
+if [ "$steward_watch" = line ]; then steward_tries=3; else steward_tries=1; fi
+while [ -n "$steward_scheduler_port" ] && ! steward_reach "$steward_scheduler_host" "$steward_scheduler_port"; do
+  steward_tries=$((steward_tries - 1))
+  if [ "$steward_tries" -gt 0 ] && [ "$steward_why" = "$steward_silent" ]; then continue; fi
   if [ -z "$steward_watch" ]; then
     steward_say "nobody answers on the line, $steward_host:$steward_port: $steward_line_why"
     steward_say "either nobody wants this job any more, or:"
@@ -38,7 +43,7 @@ if [ -n "$steward_scheduler_port" ] && ! steward_reach "$steward_scheduler_host"
   steward_say "unreachable: $steward_node ($(hostname -I 2>/dev/null)) cannot reach" \
     "$steward_scheduler_host:$steward_scheduler_port: $steward_why"
   exit @{unreachable}
-fi
+done
 if [ -z "$steward_watch" ]; then
   if [ -n "$steward_scheduler_port" ]; then
     steward_say "the line to $steward_host:$steward_port cannot be reached from here; watching the scheduler's port" \

@@ -3,6 +3,8 @@
 #   make demo         run examples/quickstart.ipynb on the local profile and show what it did
 #   make test         lint, then every test, documentation and examples included (what .ci/run calls)
 #   make test-quick   unit tests only
+#   make test-accounting  limits and the archive on a Slurm with a database: not part of `make test`, since it needs
+#                     MariaDB and slurmdbd (Debian: slurmdbd slurm-wlm-mysql-plugin mariadb-server)
 #   make lint         ruff (rules and format), mypy --strict, the layer rules
 #   make format       what ruff can put right by itself
 #   make docs         build docs/_build/html, warnings are errors
@@ -14,7 +16,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help setup system demo test test-quick lint format docs bench constraints clean
+.PHONY: help setup system accounting demo test test-quick test-accounting lint format docs bench constraints clean
 
 # Relative, so that a clone works in any folder, blanks in its name included.
 PY := .venv/bin/python
@@ -27,6 +29,9 @@ setup:
 
 system: setup
 	@scripts/setup.sh system
+
+accounting: system
+	@scripts/setup.sh accounting
 
 demo: setup
 	@$(PY) scripts/demo.py
@@ -41,6 +46,9 @@ test: system lint
 
 test-quick: setup
 	@$(PY) -m pytest -n 2 --dist loadscope tests/unit
+
+test-accounting: accounting
+	@$(PY) -m pytest tests/accounting
 
 lint: setup
 	@$(PY) -m ruff check .

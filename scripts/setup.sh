@@ -3,6 +3,7 @@
 #
 #   scripts/setup.sh            .venv in this repository, with the tested set of constraints.txt
 #   scripts/setup.sh system     the Debian packages that the tests need, a real Slurm above all (root only; else says what is missing)
+#   scripts/setup.sh accounting   those of `make test-accounting`: slurmdbd and a MariaDB
 #
 # STEWARD_PYTHON=3.12 (or a path) chooses the interpreter, STEWARD_NO_UV=1 keeps to venv + pip.
 set -euo pipefail
@@ -31,9 +32,10 @@ apt_install() {
 
 has() { PATH=$PATH:/usr/sbin:/sbin command -v "$1" >/dev/null; }
 
-setup_system() {
+install_missing() {
+    # Arguments: program:package. Installs the packages whose program is not there.
     local missing=() pair
-    for pair in slurmctld:slurmctld slurmd:slurmd sbatch:slurm-client munged:munge ip:iproute2; do
+    for pair in "$@"; do
         has "${pair%%:*}" || missing+=("${pair##*:}")
     done
     [ ${#missing[@]} -gt 0 ] || return 0
@@ -45,6 +47,17 @@ setup_system() {
      Tests on a real Slurm cannot run without them. As root:
      apt-get update && apt-get install -y --no-install-recommends ${missing[*]}"
     fi
+}
+
+setup_system() {
+    install_missing slurmctld:slurmctld slurmd:slurmd sbatch:slurm-client munged:munge ip:iproute2
+}
+
+setup_accounting() {
+    # The database's plugin brings no program by which it could be found.
+    local plugin=slurmdbd
+    compgen -G '/usr/lib/*/slurm*/accounting_storage_mysql.so' >/dev/null || plugin=no-program
+    install_missing slurmdbd:slurmdbd "$plugin:slurm-wlm-mysql-plugin" mariadbd:mariadb-server
 }
 
 choose_python() {
@@ -145,5 +158,6 @@ fi
 case ${1:-python} in
 python) setup_python ;;
 system) setup_system ;;
+accounting) setup_accounting ;;
 *) say "unknown argument $1"; exit 2 ;;
 esac

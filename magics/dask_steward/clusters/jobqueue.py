@@ -18,6 +18,7 @@ from typing import Any
 
 from dask_steward.clusters.jobscript import JobShape, node_quote
 from dask_steward.errors import StartFailed
+from dask_steward.interpreters import interpreter_of
 
 #: Names of ``jobqueue.yaml`` before dask-jobqueue 0.8; files of sites still have them.
 _OLD_NAMES = {
@@ -140,7 +141,7 @@ def shape_of_slurm(
                 scheduler=scheduler,
                 name=name,
                 job_name=None,  # given on sbatch's own command line: nothing can override the tag
-                python=_python_command(given("python") or python or sys.executable),
+                python=_python_command(interpreter_of(given("python") or python or sys.executable)),
                 local_directory='"$steward_dir"',
                 job_script_prologue=[],
                 log_directory=None,

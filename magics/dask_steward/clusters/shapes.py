@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -10,7 +11,9 @@ import dask
 
 from dask_steward.clusters import jobqueue, jobscript
 from dask_steward.clusters.base import MAIN
+from dask_steward.clusters.fitness import check_python, check_script
 from dask_steward.clusters.groups import Group
+from dask_steward.interpreters import interpreter_of
 from dask_steward.units import parse_walltime
 
 #: Stands for the worker's name in what dask-jobqueue renders.
@@ -93,14 +96,50 @@ def groups_of(
         }
         local_directory = options.get("local_directory") or of_config(options, "local-directory")
         limit = parse_walltime(options.get("walltime") or of_config(options, "walltime") or "UNLIMITED")
+        script = _script(shapes, tag=tag, line=line, environment=environment, local_directory=local_directory)
+        _check(shapes[ONE_LOG], script("j1", 1), profile, name, python, environment)
         found[name] = Group(
             name,
             shapes[ONE_LOG],
-            _script(shapes, tag=tag, line=line, environment=environment, local_directory=local_directory),
+            script,
             walltime=None if limit is None else float(limit),
             resources=resources,
         )
     return found
+
+
+def _check(
+    shape: jobscript.JobShape,
+    script: str,
+    profile: Mapping[str, Any],
+    name: str,
+    python: str | None,
+    environment: Mapping[str, str],
+) -> None:
+    """Find out, before a submit, what can be found out about a group's script and interpreter.
+
+    Raises
+    ------
+    StartFailed
+        With the field that is wrong.
+    """
+    options = options_of(profile, name)
+    of_group = {} if name == MAIN else ((profile.get("groups") or {}).get(name) or {}).get("options") or {}
+
+    def field(option: str) -> str:
+        return f"groups.{name}.options.{option}" if of_group.get(option) else f"options.{option}"
+
+    check_script(script, shape.prologue, field("job_script_prologue"))
+    own = options.get("python") or of_config(options, "python")
+    interpreter = interpreter_of(str(own or python or sys.executable))
+    if not _is_ours(interpreter):
+        where = field("python") if own else "python"
+        check_python(interpreter, environment, prologue=bool(shape.prologue), field=where)
+
+
+def _is_ours(interpreter: str) -> bool:
+    """Tell whether an interpreter is the keeper's own, which runs Dask already."""
+    return os.path.abspath(os.path.expanduser(interpreter)) == os.path.abspath(sys.executable)
 
 
 def _script(

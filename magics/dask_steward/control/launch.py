@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dask_steward.errors import StartFailed, StateFolderError
+from dask_steward.interpreters import interpreter_of
 from dask_steward.ledger import entries, files, paths
 
 #: Adds only our own package to the interpreter that a profile names, behind all that it has itself.
@@ -133,7 +134,7 @@ def find_interpreter(python: str | None) -> str:
     StartFailed
         If it cannot be run here.
     """
-    interpreter = python or sys.executable
+    interpreter = interpreter_of(python) if python else sys.executable
     found = shutil.which(os.path.expanduser(interpreter))
     if found is None:
         raise StartFailed(

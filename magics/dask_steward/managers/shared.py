@@ -35,9 +35,11 @@ class SharedQueue:
     def __init__(self, manager: Manager, folder: str) -> None:
         self.began = 0.0
         """When the question of the last answer was put (seconds since the epoch)."""
+        self._dated = 0.0
         self._manager = manager
         self._folder = folder
-        self._name = json.dumps([manager.system, sorted(manager.connection().items())])
+        # A keeper of another version shares with its like: what it tells of a job may be something else.
+        self._name = json.dumps([manager.system, sorted(manager.connection().items()), _FIELDS])
         self._queue = self._snapshot("jobs")
         self._facts: dict[str, Snapshot] = {}
         self._taken: tuple[Any, tuple[JobStatus, ...]] = (None, ())
@@ -58,14 +60,17 @@ class SharedQueue:
             under way and a second one of its own: twice the manager's time limit.
         """
         heard = self._queue.get(max_age, self._ask_jobs)
-        self.began = time.time() - (time.monotonic() - heard.began)
+        if heard.began != self._dated:
+            # Once for each answer: one that is taken a second time must not look newer.
+            self._dated = heard.began
+            self.began = time.time() - (time.monotonic() - heard.began)
         if heard.failed:
             return Unknown(str(heard.answer))
         if heard.answer is not self._taken[0]:
             try:
                 self._taken = (heard.answer, tuple(_status(row) for row in heard.answer))
             except (TypeError, ValueError):
-                # Another version's answer: ours comes from ourselves.
+                # Damaged in a way that could not be seen before.
                 self.began = time.time()
                 return self._manager.jobs()
         return self._taken[1]

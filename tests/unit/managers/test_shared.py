@@ -157,6 +157,18 @@ def test_an_answer_is_as_young_as_was_asked_for(site: Site) -> None:
     assert len(site.asked()) == 3
 
 
+def test_an_answer_that_is_taken_twice_has_one_date(site: Site) -> None:
+    """Whoever misses a job in two answers takes it for gone: the same answer must not count twice."""
+    queue = SharedQueue(Slurm(), str(site.runtime))
+    before = time.time()
+    queue.jobs(0)
+    first = queue.began
+    assert before - 0.1 <= first <= time.time()
+    assert {(queue.jobs(60) and queue.began) for _ in range(20)} == {first}
+    queue.jobs(0)
+    assert queue.began > first
+
+
 def test_all_who_wait_take_the_next_answer(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SQUEUE_SECONDS", "1")
     first = threading.Thread(target=SharedQueue(Slurm(), str(site.runtime)).jobs, args=(0,))
@@ -339,3 +351,53 @@ def test_another_controller_is_another_question(site: Site, monkeypatch: pytest.
     monkeypatch.setenv("PATH", f"{os.environ['PATH']}:/somewhere")
     SharedQueue(Slurm(), str(site.runtime)).jobs(60)
     assert len(site.asked()) == 2
+
+
+class Waiting(Slurm):
+    """A manager whose facts are counted."""
+
+    def __init__(self, answer: object = None) -> None:
+        super().__init__()
+        self.asked: list[str] = []
+        self.answer = answer
+
+    def facts(self, question: str, *, timeout: float | None = None) -> object:
+        self.asked.append(question)
+        return self.answer
+
+
+def waits(reason: str, priority: int = 5, **more: str) -> JobStatus:
+    return JobStatus(
+        "1", "t", JobState.QUEUED, "PENDING", reason=reason, partition="debug", priority=priority, user="root", **more
+    )  # type: ignore[arg-type]
+
+
+def test_numbers_are_asked_for_rarely_and_only_where_they_help(site: Site) -> None:
+    manager = Waiting({"debug": [[9, 36, None], [7, 1, None]]})
+    queue, other = (SharedQueue(manager, str(site.runtime)) for _ in range(2))
+
+    assert queue.explain(waits("Resources")) == "Slurm: Resources — waits for free nodes"
+    assert queue.explain(JobStatus("1", "t", JobState.RUNNING, "RUNNING", node="n1")) == "Slurm: RUNNING on n1"
+    assert manager.asked == []
+
+    phrases = {one.explain(waits("Priority", n)) for one in (queue, other) for n in (5, 6)}
+    assert phrases == {"Slurm: Priority — 37 jobs are before yours in debug"}
+    assert manager.asked == ["pending"]
+
+    queue.explain(waits("QOSMaxJobsPerUserLimit", qos="normal"))
+    other.explain(waits("QOSMaxJobsPerUserLimit", qos="normal"))
+    assert manager.asked == ["pending", "qos normal root"]
+
+
+def test_numbers_that_cannot_be_had_are_not_asked_for_again_and_again(site: Site) -> None:
+    manager = Waiting(Unknown("squeue did not answer within 15 s"))
+    queue = SharedQueue(manager, str(site.runtime))
+    for _ in range(5):
+        assert queue.explain(waits("Priority")) == "Slurm: Priority — jobs of higher priority are first"
+    assert manager.asked == ["pending"]
+
+
+@pytest.mark.parametrize("answer", [None, [], {}, {"debug": "x"}, {"debug": [["a"]]}, 7])
+def test_strange_numbers_leave_plain_words(site: Site, answer: object) -> None:
+    queue = SharedQueue(Waiting(answer), str(site.runtime))
+    assert queue.explain(waits("Priority")) == "Slurm: Priority — jobs of higher priority are first"

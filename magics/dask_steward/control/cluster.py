@@ -77,7 +77,7 @@ class Cluster(Handle):
         Returns
         -------
         str or None
-            A sentence where the size was rounded up: ``10 cores are 3 jobs of 4 cores: 12 cores``.
+            A sentence where the size was rounded up: ``10 cores are rounded up to 3 jobs of 4 cores: 12 cores.``.
 
         Raises
         ------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -115,6 +116,36 @@ def test_what_was_discovered_is_overwritten_only_when_that_is_said(
     assert (folder / "slurm-long.yaml").read_text() == before
     assert answer("discover", "slurm", "--yes")["written"] == ["slurm-long"]
     assert 'walltime: "01:00:00"' in (folder / "slurm-long.yaml").read_text()
+
+
+@pytest.mark.parametrize(("said", "walltime"), [("y", "01:00:00"), ("", "04:00:00")])
+def test_on_a_terminal_one_is_asked_before_anything_is_overwritten(
+    said: str, walltime: str, site: PrivateSlurm, folder: Path
+) -> None:
+    ds.discover("slurm")
+    site.run("scontrol", "update", "PartitionName=long", "MaxTime=1:00:00")
+    ours, theirs = os.openpty()
+    shell = subprocess.Popen(
+        [sys.executable, "-m", "dask_steward.cli", "discover", "slurm"], stdin=theirs, stdout=theirs, stderr=theirs
+    )
+    os.close(theirs)
+    seen = b""
+    while b"[y/N] " not in seen:
+        seen += os.read(ours, 4096)  # fails where the command ends without a question
+    os.write(ours, f"{said}\n".encode())
+    with contextlib.suppress(OSError):  # a terminal whose last user has gone
+        while part := os.read(ours, 4096):
+            seen += part
+    os.close(ours)
+
+    assert shell.wait(LIMIT) == 0
+    assert b"Overwrite 1 file of an earlier discovery?" in seen
+    assert f'walltime: "{walltime}"' in (folder / "slurm-long.yaml").read_text()
+
+
+def test_the_environments_profiles_have_a_folder_of_their_own(site: PrivateSlurm, answer: Answer) -> None:
+    found = answer("discover", "slurm", "--level", "env", "--dry-run")
+    assert {os.path.dirname(one["file"]) for one in found["profiles"]} == {f"{sys.prefix}/etc/jupyter/dask_profiles"}
 
 
 def test_what_a_person_changed_or_wrote_stays(site: PrivateSlurm, folder: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 import dask_steward as ds
 from dask_steward.errors import StartFailed, UsageError
+from tests.contract.site import bare_python
 from tests.faces.conftest import Shell
 from tests.faces.notebook import LIMIT, Notebook
 from tests.support.private_slurm import PrivateSlurm
@@ -164,6 +165,23 @@ def test_wrong_profiles_are_errors_as_at_a_start(slurm: PrivateSlurm, profiles: 
         ds.preview("queue", set={"python": "/no/python"})
     assert shell("preview", "nope", check=2).stderr.startswith("dask-steward: no profile is called nope")
     assert shell("preview", "queue", "--partitions", ",", check=2)
+
+
+def test_a_scheduler_in_a_job_of_its_own_is_one_job_more(slurm: PrivateSlurm, profiles: Path) -> None:
+    found = ds.preview("queue", set={"scheduler.place": "job"}, test_only=True)
+
+    scheduler = found.groups[-1]
+    assert (scheduler.name, scheduler.jobs, scheduler.processes, scheduler.cores) == ("scheduler", 1, 0, 1)
+    assert scheduler.commands[0][3].endswith(":scheduler")
+    assert "scheduler_host" in scheduler.script
+    assert found.jobs == 4
+    assert "the scheduler" in str(found)
+
+
+def test_another_python_renders_its_own_jobs(slurm: PrivateSlurm, profiles: Path, tmp_path: Path) -> None:
+    bare = bare_python(tmp_path / "bare")
+    with pytest.raises(StartFailed, match="cannot render its jobs: ModuleNotFoundError"):
+        ds.preview("queue", set={"python": str(bare)})
 
 
 def test_without_a_slurm_the_script_is_shown_all_the_same(

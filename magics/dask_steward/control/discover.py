@@ -104,6 +104,9 @@ class Discovery:
             "written": self.written,
         }
 
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text(str(self))  # IPython's hook
+
     def __str__(self) -> str:
         return self.text()
 

@@ -109,6 +109,9 @@ class Preview:
         held = {"jobs": self.jobs, "cores": self.cores, "memory": self.memory, "core_hours_per_hour": self.cores}
         return {**asdict(self), "held": held, "start": self.start, "refusal": self.refusal}
 
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text(str(self))  # IPython's hook: the script would else be one line
+
     def __str__(self) -> str:
         from dask_steward.control.preview_text import preview_text
 

@@ -27,9 +27,10 @@ from dask_steward import managers
 from dask_steward.errors import StewardError, SubmitRefused, SubmitUncertain
 from dask_steward.keeper.facts import Facts
 from dask_steward.keeper.guardian import Guardian
-from dask_steward.ledger import entries, holdings
+from dask_steward.ledger import entries, holdings, paths
 from dask_steward.ledger.entries import Entry
 from dask_steward.managers.base import JobState, JobStatus, Manager, Unknown
+from dask_steward.managers.shared import SharedQueue
 from dask_steward.release.releaser import live, write_end
 
 #: Seconds between two looks at the queue.
@@ -60,10 +61,19 @@ class Prober:
     entry : Entry
         Its request holds ``probe``: ``partitions`` (directives of each), ``addresses``, ``limit`` (seconds),
         ``python``.
+    manager : Manager
+        Submits and cancels them.
+    queue : SharedQueue
+        Tells how they fare.
+    log : HoldingsLog
+        Where they are written down first.
+    stop : Event
+        Set when all is to end.
     """
 
     entry: Entry
     manager: Manager
+    queue: SharedQueue
     log: holdings.HoldingsLog
     stop: threading.Event = field(default_factory=threading.Event)
     seen: dict[str, str] = field(default_factory=dict)
@@ -105,9 +115,9 @@ class Prober:
             waiting = [job for job in jobs if not job.over]
             if not waiting:
                 return
-            answer = self.manager.find_by_tag([self.entry.tag])
+            answer = self.queue.jobs(LOOK)
             if not isinstance(answer, Unknown):
-                by_id = {status.id: status for status in answer.get(self.entry.tag, ())}
+                by_id = {status.id: status for status in answer if status.name == self.entry.tag}
                 for job in waiting:
                     job.status = by_id.get(str(job.id), job.status)
                     if job.status is not None and job.status.state in (JobState.ENDING, JobState.ENDED):
@@ -268,7 +278,8 @@ def main(folder: str) -> int:
         say({"error": str(error)})
         return 1
     facts.to("running", "probe jobs look at the nodes")
-    prober = Prober(entries.read_entry(folder), manager, holdings.HoldingsLog(folder), stop)
+    queue = SharedQueue(manager, paths.runtime_dir())
+    prober = Prober(entries.read_entry(folder), manager, queue, holdings.HoldingsLog(folder), stop)
     error_words: str | None = None
     try:
         prober.run()

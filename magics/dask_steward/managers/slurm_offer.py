@@ -62,6 +62,7 @@ class Partition:
     hidden: bool = False
     default_time: int | None = None
     max_time: int | None = None
+    min_nodes: int = 0
     max_nodes: int | None = None
     max_cpus_per_node: int | None = None
     max_memory_per_node: int | None = None
@@ -229,6 +230,8 @@ def _closed_to(partition: Partition, user: User) -> str | None:
         return "root may not use it"
     if partition.needs_reservation:
         return "it takes jobs of reservations only"
+    if partition.min_nodes > 1:
+        return f"its jobs have {partition.min_nodes} nodes at least, and one of Dask's has one"
     if partition.groups is not None and not user.is_root and not user.groups & set(partition.groups):
         return f"you are in none of its groups ({', '.join(partition.groups)})"
     return None

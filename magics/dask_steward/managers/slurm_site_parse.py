@@ -50,6 +50,7 @@ def _partition(row: dict[str, str]) -> Partition:
         hidden=yes("Hidden"),
         default_time=_time(row.get("DefaultTime", "")),
         max_time=_time(row.get("MaxTime", "")),
+        min_nodes=_number(row.get("MinNodes", "")) or 0,
         max_nodes=_number(row.get("MaxNodes", "")),
         max_cpus_per_node=_number(row.get("MaxCPUsPerNode", "")),
         max_memory_per_node=_mebibytes(row.get("MaxMemPerNode", "")),

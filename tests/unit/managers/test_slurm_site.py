@@ -118,6 +118,7 @@ def test_what_a_job_has_to_name(partition: Partition, expected: Access) -> None:
         (Partition("p", hidden=True), "hides"),
         (Partition("p", root_only=True), "only root"),
         (Partition("p", needs_reservation=True), "reservations"),
+        (Partition("p", min_nodes=2), "2 nodes at least"),
         (Partition("p", groups=("other",)), r"none of its groups \(other\)"),
         (Partition("p", accounts=("bio",)), r"climate, ocean\) it takes none; it takes bio"),
         (Partition("p", denied_accounts=("climate", "ocean")), "it takes none"),

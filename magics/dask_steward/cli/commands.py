@@ -226,7 +226,7 @@ def logs(args: argparse.Namespace) -> int:
     if args.json:
         output.print_json(found)
     else:
-        print(sentences.logs_text(found))
+        print(sentences.logs_text(found, {} if found else cluster.state))
     return 0
 
 

@@ -207,10 +207,12 @@ def _logs(state: State) -> str | None:
     return f"{state.get('logs')}, until {until}" if until else "deleted"
 
 
-def logs_text(logs: Mapping[str, str]) -> str:
-    """Return logs with a headline each, or the log itself when there is one only."""
+def logs_text(logs: Mapping[str, str], state: State | None = None) -> str:
+    """Return logs with a headline each, or the log itself when there is one only; without any, why (by the `state`)."""
     if not logs:
-        return "no logs yet"
+        if state is None or state.get("state") not in ENDED:
+            return "no logs yet"
+        return "no such log" if state.get("logs_until") else "no logs: they were deleted"
     if len(logs) == 1:
         return next(iter(logs.values())).rstrip("\n")
     return "\n\n".join(f"== {name} ==\n{text.rstrip()}" for name, text in logs.items())

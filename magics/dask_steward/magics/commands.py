@@ -215,9 +215,8 @@ class DaskClusterMagics(Magics):  # type: ignore[misc, unused-ignore]
 
     def _logs(self, args: argparse.Namespace) -> None:
         cluster = self._remote(args.cluster)
-        _say(
-            sentences.logs_text(cluster.get_logs(job=args.job, worker=args.worker, keeper=args.keeper, tail=args.tail))
-        )
+        found = cluster.get_logs(job=args.job, worker=args.worker, keeper=args.keeper, tail=args.tail)
+        _say(sentences.logs_text(found, {} if found else cluster.state))
 
     def _stop(self, args: argparse.Namespace) -> None:
         if args.all and args.clusters:

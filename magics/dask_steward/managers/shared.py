@@ -10,7 +10,7 @@ from typing import Any
 from dask_steward.managers.base import JobState, JobStatus, Manager, Unknown
 from dask_steward.managers.snapshot import Snapshot, tidy
 
-AFTER_TIMEOUT = 5.0
+AFTER_TIMEOUT = 8.0
 """Seconds that asking may take beyond the command's time limit: to end it, and to ask whether the controller is up."""
 
 FACTS_AGE = 30.0

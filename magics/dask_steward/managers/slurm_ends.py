@@ -18,6 +18,9 @@ BATCH = 100
 
 SACCT = ("sacct", "-X", "--noheader", "--parsable2", "--format=JobID,State,ExitCode,NodeList")
 
+TIMEOUT = 5.0
+"""Seconds for one sacct: keepers wait for it before they replace a lost job."""
+
 NOT_AGAIN = 600.0
 """Seconds for which a sacct that failed is not tried again."""
 
@@ -70,7 +73,7 @@ class Archive:
             time.sleep(pause)
             for first in range(0, len(left), BATCH):
                 wanted = f"--jobs={','.join(left[first : first + BATCH])}"
-                done = self._ask((*SACCT, wanted), timeout)
+                done = self._ask((*SACCT, wanted), TIMEOUT if timeout is None else timeout)
                 if isinstance(done, Unknown) or done.status != 0:
                     self._not_before = time.monotonic() + NOT_AGAIN
                     break

@@ -129,7 +129,9 @@ def _waiting(status: JobStatus, now: float, numbers: str | None) -> str:
     if status.native == "CONFIGURING":
         return f"Slurm: CONFIGURING — its nodes are being started{when}"
     reason = status.reason or "None"
-    meaning = numbers or reason_words(reason)
+    # Slurm waits two minutes before it starts a job again.
+    again = "Slurm will start it again" if status.restarts and reason == "BeginTime" else None
+    meaning = numbers or again or reason_words(reason)
     shown = status.native if reason == "None" else reason.replace("_", " ")
     return f"Slurm: {shown} — {meaning}{when}" if meaning else f"Slurm: {shown}{when}"
 

@@ -30,6 +30,11 @@ def ended(native: str, **more: str) -> JobStatus:
             "Slurm: Priority — jobs of higher priority are first, expected 2026-11-25 12:00",
         ),
         (queued("Resources", NOON - 60), "Slurm: Resources — waits for free nodes"),
+        (queued("Resources", NOON + 600 * 365 * 86400), "Slurm: Resources — waits for free nodes"),
+        (
+            JobStatus("1", "t", JobState.QUEUED, "PENDING", "BeginTime", expected_start=NOON + 120, restarts=1),
+            "Slurm: BeginTime — Slurm will start it again, expected 12:02",
+        ),
         (queued(None), "Slurm: PENDING — the scheduler has not looked at it yet"),
         (queued(None, native="CONFIGURING"), "Slurm: CONFIGURING — its nodes are being started"),
         (
@@ -110,6 +115,26 @@ def test_what_may_be_better_later_is_retryable(words: str) -> None:
 )
 def test_what_stays_wrong_is_not_retryable(words: str) -> None:
     assert not slurm_words.is_retryable(words)
+
+
+@pytest.mark.parametrize(
+    ("words", "count", "too_many", "arrays"),
+    [
+        ("QOSMaxSubmitJobPerUserLimit; Job violates accounting/QOS policy (job submit limit, ...)", 1, True, False),
+        ("AssocGrpSubmitJobsLimit; Job violates accounting/QOS policy (job submit limit, ...)", 9, True, False),
+        ("QOSMaxWallDurationPerJobLimit; Job violates accounting/QOS policy (job submit limit, ...)", 9, False, False),
+        ("Job violates accounting/QOS policy (job submit limit, user's size and/or time limits)", 1, True, False),
+        ("Slurm temporarily unable to accept job, sleeping and retrying", 1, True, False),
+        ("Slurm job queue full, sleeping and retrying", 5, True, False),
+        ("Batch job submission failed: Invalid job array specification", 5, True, True),
+        ("Job arrays are not allowed in this partition", 5, True, True),
+        ("Batch job submission failed: Invalid job array specification", 1, False, False),
+        ("Invalid partition name specified", 5, False, False),
+        ("Unable to contact slurm controller (connect failure)", 5, False, False),
+    ],
+)
+def test_whether_fewer_jobs_or_single_ones_may_pass(words: str, count: int, too_many: bool, arrays: bool) -> None:
+    assert (slurm_words.is_too_many(words, count), slurm_words.refuses_arrays(words, count)) == (too_many, arrays)
 
 
 @pytest.mark.parametrize(

@@ -69,5 +69,5 @@ def test_a_task_longer_than_the_walltime_fails_with_a_sentence(site: Site, jobs:
 
         assert "task endless had run" in str(error)
         assert "options.walltime" in str(error)
-        assert any("endless" in one for one in cluster.state["warnings"])
+        until(lambda: any("endless" in one for one in cluster.state["warnings"]))
         assert client.submit(sum, [1, 2]).result(timeout=PATIENCE) == 3

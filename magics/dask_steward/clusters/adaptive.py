@@ -184,7 +184,7 @@ class Adaptive:
             for name, shape in workforce.shapes().items()
             if name in open_ or name == group
         }
-        need = needed(demand, group, shapes, supply)
+        need = needed(demand, group, shapes, supply, time.time())
         wanted, now = workforce.size(group), time.monotonic()
         target = self._policy.size(now, need, wanted, supply)
         if target > wanted:

@@ -10,6 +10,7 @@ import abc
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -33,8 +34,6 @@ HEARTBEAT_MARGIN = 0.25
 DRAIN_INTERVAL = 0.1
 #: Seconds after which data that nobody could take are offered again.
 MOVE_AGAIN = 0.5
-#: Seconds for which a task that is to fail is waited for, until it has a worker.
-GIVE_UP_LIMIT = 60.0
 
 
 @dataclass(frozen=True)
@@ -98,10 +97,13 @@ class Drained:
     cut : dict
         Tasks that still ran when the time for them was over, by key: seconds that they had taken. They start again
         elsewhere.
+    failed : dict
+        Those of them that were let fail instead, each with the sentence that whoever waits for it gets.
     """
 
     kept: str | None = None
     cut: dict[str, float] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON."""
@@ -111,6 +113,25 @@ class Drained:
     def from_json(cls, data: Mapping[str, Any]) -> Drained:
         """Read what `to_json` gave."""
         return cls(**data)
+
+
+@dataclass(frozen=True)
+class CutRule:
+    """Which tasks fail when they are cut off, rather than start again for ever.
+
+    Attributes
+    ----------
+    seconds : float
+        Those that have run so long: no other job has more time for them.
+    times : int
+        Those that are cut off for this time.
+    sentence : str
+        What whoever waits for one gets, with ``{task}`` and ``{seconds}``.
+    """
+
+    seconds: float
+    times: int
+    sentence: str
 
 
 class Agent(abc.ABC):
@@ -138,7 +159,13 @@ class Agent(abc.ABC):
 
     @abc.abstractmethod
     async def drain(
-        self, jobs: Mapping[str, Collection[str]], *, finish: float, move: float, lose: bool = False
+        self,
+        jobs: Mapping[str, Collection[str]],
+        *,
+        finish: float,
+        move: float,
+        lose: bool = False,
+        cut_rule: CutRule | None = None,
     ) -> dict[str, Drained]:
         """Empty the workers of jobs: no new task, running ones may finish, then what only they hold is moved to others.
 
@@ -153,6 +180,8 @@ class Agent(abc.ABC):
             Seconds for which data may move.
         lose : bool
             Remove them also where data cannot be moved: their jobs end in any case.
+        cut_rule : CutRule, optional
+            Which tasks that are cut off fail; by default none.
 
         Returns
         -------
@@ -160,10 +189,6 @@ class Agent(abc.ABC):
             By key. The workers of a job that was emptied are removed from the scheduler and told to close; those of
             one that is kept take tasks again, all of them.
         """
-
-    @abc.abstractmethod
-    async def give_up(self, tasks: Mapping[str, str]) -> None:
-        """Let tasks fail, each with its sentence: whoever waits for them gets that as an error."""
 
     @abc.abstractmethod
     async def close_workers(self) -> None:
@@ -213,6 +238,7 @@ class LocalAgent(Agent):
         self.scheduler = scheduler
         self.address = str(scheduler.address)
         self._plugin = SummaryPlugin(name)
+        self._cuts: Counter[Any] = Counter()
         scheduler.add_plugin(self._plugin)
 
     def watch(self, joined: Callable[[str, str], None], left: Callable[[str], None]) -> None:
@@ -225,7 +251,13 @@ class LocalAgent(Agent):
         return demand_of(self.scheduler, target_duration)
 
     async def drain(
-        self, jobs: Mapping[str, Collection[str]], *, finish: float, move: float, lose: bool = False
+        self,
+        jobs: Mapping[str, Collection[str]],
+        *,
+        finish: float,
+        move: float,
+        lose: bool = False,
+        cut_rule: CutRule | None = None,
     ) -> dict[str, Drained]:
         scheduler = self.scheduler
         told = time.time()
@@ -252,41 +284,47 @@ class LocalAgent(Agent):
                 found[key] = Drained(f"{held} results on it could not be moved to other workers within {move:.0f} s")
                 continue
             tasks = {task: seconds for address in still for task, seconds in cut[address].items()}
+            failed = self._cut(tasks, cut_rule)
             for address in still:
                 await scheduler.remove_worker(address, expected=True, close=True, stimulus_id=stimulus)
-            found[key] = Drained(cut=tasks)
+            named = {str(task): seconds for task, seconds in tasks.items()}
+            found[key] = Drained(cut=named, failed=failed)
         return found
 
-    def _running(self, address: str, told: float) -> dict[str, float]:
+    def _cut(self, tasks: Mapping[Any, float], rule: CutRule | None) -> dict[str, str]:
+        """Count tasks that are cut off; let those fail that will never end, before they take a thread elsewhere."""
+        failed = {}
+        for key, seconds in tasks.items():
+            self._cuts[key] += 1
+            if rule is not None and (seconds >= rule.seconds or self._cuts[key] >= rule.times):
+                failed[str(key)] = rule.sentence.format(task=key, seconds=f"{seconds:.0f}")
+                self._fail(key, failed[str(key)])
+        return failed
+
+    def _running(self, address: str, told: float) -> dict[Any, float]:
         """Return how long (seconds) each task that runs on a worker has taken."""
         state = self.scheduler.workers.get(address)
         if state is None:
             return {}
         late = max(0.0, time.time() - state.last_seen)
-        return {str(task.key): seconds + late for task, seconds in state.executing.items() if task in state.processing}
+        return {task.key: seconds + late for task, seconds in state.executing.items() if task in state.processing}
 
-    async def give_up(self, tasks: Mapping[str, str]) -> None:
+    def _fail(self, key: Any, sentence: str) -> None:
+        """Let a running task fail: whoever waits for it gets the sentence as an error."""
         scheduler = self.scheduler
-        left = {key: tasks[name] for key in scheduler.tasks if (name := str(key)) in tasks} if tasks else {}
-        deadline = time.monotonic() + GIVE_UP_LIMIT
-        while left and time.monotonic() < deadline:
-            for key in list(left):
-                task = scheduler.tasks.get(key)
-                if task is None or task.state in ("memory", "erred", "forgotten", "released"):
-                    del left[key]
-                elif task.processing_on is not None:
-                    stimulus = f"dask-steward-give-up-{time.time()}"
-                    done = scheduler.transition(
-                        key,
-                        "erred",
-                        stimulus_id=stimulus,
-                        exception=pickle.dumps(RuntimeError(left.pop(key))),
-                        cause=key,
-                        worker=task.processing_on.address,
-                    )
-                    scheduler.transitions(done, stimulus)
-            if left:  # it has no worker yet: only a task that has one can fail
-                await asyncio.sleep(DRAIN_INTERVAL)
+        task = scheduler.tasks.get(key)
+        if task is None or task.processing_on is None:
+            return
+        stimulus = f"dask-steward-cut-{time.time()}"
+        done = scheduler.transition(
+            key,
+            "erred",
+            stimulus_id=stimulus,
+            exception=pickle.dumps(RuntimeError(sentence)),
+            cause=key,
+            worker=task.processing_on.address,
+        )
+        scheduler.transitions(done, stimulus)
 
     def _set_status(self, address: str, status: Status, stimulus: str) -> None:
         """Tell scheduler and worker together: told alone, the scheduler would be overruled by the worker's own word."""

@@ -90,8 +90,9 @@ class Load:
     limit : int
         Memory that it may use in bytes; 0 without a limit.
     busy : bool
-        Whether it cannot be given back now: a task has run for more than a second, or has given its thread back
-        (``secede``), it holds an actor, or takes part in a shuffle.
+        Whether it cannot be given back now: one of its tasks has run for more than a second, or is of a kind that
+        takes longer, or of an unknown one; one has given its thread back (``secede``); it holds an actor, or takes
+        part in a shuffle.
     resources : dict
         What it has of Dask's abstract resources.
     """
@@ -213,6 +214,7 @@ def _loads(scheduler: Scheduler, target_duration: float, running: dict[str, _Run
             one.longest = max(one.longest, lasted)
             one.stuck += lasted > target_duration
             busy = busy or lasted > LONG
+        busy = busy or any(_may_last(scheduler.task_prefixes.get(name)) for name in state.task_prefix_count)
         loads[state.address] = Load(
             threads=state.nthreads,
             stored=state.nbytes,
@@ -221,6 +223,10 @@ def _loads(scheduler: Scheduler, target_duration: float, running: dict[str, _Run
             resources=dict(state.resources),
         )
     return loads
+
+
+def _may_last(prefix: Any) -> bool:
+    return prefix is not None and not 0 <= prefix.duration_average <= LONG
 
 
 class _Sum:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import Counter
 from collections.abc import Mapping
 
 from dask_steward.clusters import walltime
-from dask_steward.clusters.agent import WorkerView
+from dask_steward.clusters.agent import CutRule, WorkerView
 from dask_steward.clusters.jobs import Job
 from dask_steward.clusters.leaving import Leaver
 from dask_steward.clusters.roster import Roster
@@ -34,7 +33,6 @@ class Expirer:
         """When something is to be done next (seconds since the epoch)."""
         self._roster = roster
         self._leaver = leaver
-        self._cuts: Counter[str] = Counter()
         self._draining: set[asyncio.Task[None]] = set()
 
     def stop(self) -> None:
@@ -97,31 +95,31 @@ class Expirer:
         task.add_done_callback(self._draining.discard)
 
     async def _empty(self, due: list[Job], finish: float, move: float) -> None:
+        roster = self._roster
         names = ", ".join(str(job.id) for job in due)
         logger.info("jobs %s near their end: %.0f s for tasks, %.0f s for data", names, finish, move)
+        # The longest of them: what cannot end in that one cannot end in any.
+        job = max(due, key=lambda one: (one.ends or 0.0) - (one.started or 0.0))
+        limit = round((job.ends or 0.0) - (job.started or 0.0))
+        startup = roster.groups[job.group].startup
+        rule = CutRule(
+            seconds=walltime.hopeless(limit, startup=startup),
+            times=walltime.CUTS,
+            sentence=f"task {{task}} had run {{seconds}} s when its job's walltime, {format_duration(limit)}, was "
+            "over: it cannot end in it; use a longer options.walltime or smaller tasks.",
+        )
         try:
-            cut = await self._leaver.give_back(due, finish=finish, move=move, lose=True)
+            drained = await self._leaver.give_back(due, finish=finish, move=move, lose=True, cut_rule=rule)
         except Exception:  # whatever happens in Dask, the jobs end: what is lost is computed again
             logger.exception("jobs %s could not be emptied", names)
             return
-        if cut:
-            await self._report(cut, due)
-
-    async def _report(self, cut: Mapping[str, float], due: list[Job]) -> None:
-        """Say which tasks were cut off; those that cannot end in any job of this walltime fail with a sentence."""
-        roster = self._roster
-        job = due[0]
-        group = roster.groups[job.group]
-        limit = round((job.ends or 0.0) - (job.started or 0.0))
-        hopeless = {}
-        for task, seconds in cut.items():
-            self._cuts[task] += 1
-            words = f"task {task} had run {seconds:.0f} s when its job's walltime, {format_duration(limit)}, was over"
-            if walltime.hopeless(seconds, self._cuts[task], limit, startup=group.startup):
-                hopeless[task] = f"{words}; it cannot end within it: use a longer options.walltime or smaller tasks."
-            else:
-                roster.warn(f"{words}; it starts again on another job")
-        for sentence in hopeless.values():
-            roster.warn(sentence)
-        await roster.site.agent.give_up(hopeless)
+        for result in drained:
+            for sentence in result.failed.values():
+                roster.warn(sentence)
+            for task, seconds in result.cut.items():
+                if task not in result.failed:
+                    roster.warn(
+                        f"task {task} had run {seconds:.0f} s when its job's walltime, {format_duration(limit)}, was "
+                        "over; it starts again on another job"
+                    )
         roster.site.changed()

@@ -62,6 +62,21 @@ if ! { mkdir -p "$steward_parent" && mkdir -m 700 "$steward_dir"; }; then
   steward_say "no local directory can be made in $steward_parent"
   exit 1
 fi
+# A job that is killed with all its processes at once cannot tidy up: the next one on its node does. A folder belongs to
+# a job as long as the shell lives that wrote down host, boot, process namespace, process and its start in it.
+steward_self() { echo "$(readlink /proc/self/ns/pid) $1 $(sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d ' ' -f 20)"; }
+steward_here="$(hostname) $(cat /proc/sys/kernel/random/boot_id 2>/dev/null)"
+echo "$steward_here $(steward_self $$)" > "$steward_dir/.steward"
+for steward_file in "$steward_parent"/dask-steward-*.*/.steward; do
+  if [ ! -O "$steward_file" ]; then continue; fi
+  read -r steward_name steward_boot steward_space steward_pid steward_start < "$steward_file" || continue
+  if [ "$steward_name" != "${steward_here%% *}" ]; then continue; fi
+  if [ "$steward_name $steward_boot" = "$steward_here" ]; then
+    if [ "$steward_space" != "$(readlink /proc/self/ns/pid)" ]; then continue; fi
+    if [ "$steward_space $steward_pid $steward_start" = "$(steward_self "$steward_pid")" ]; then continue; fi
+  fi
+  rm -rf -- "${steward_file%/.steward}"
+done
 steward_mark="DASK_STEWARD_JOB=@{tag}.$steward_job"
 
 # The worker runs in a process group of its own and does not inherit the line.

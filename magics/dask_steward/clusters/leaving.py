@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable
 
-from dask_steward.clusters.agent import WorkerView
+from dask_steward.clusters.agent import CutRule, Drained, WorkerView
 from dask_steward.clusters.groups import Group
 from dask_steward.clusters.jobs import Job
 from dask_steward.clusters.roster import Roster, key_of
@@ -64,8 +64,14 @@ class Leaver:
         return sorted(jobs, key=cost)
 
     async def give_back(
-        self, leaving: list[Job], *, finish: float = FINISH_LIMIT, move: float = MOVE_LIMIT, lose: bool = False
-    ) -> dict[str, float]:
+        self,
+        leaving: list[Job],
+        *,
+        finish: float = FINISH_LIMIT,
+        move: float = MOVE_LIMIT,
+        lose: bool = False,
+        cut_rule: CutRule | None = None,
+    ) -> list[Drained]:
         """Empty jobs and cancel them; what cannot be emptied in time is kept, and said.
 
         Parameters
@@ -76,23 +82,26 @@ class Leaver:
             Seconds for which running tasks may go on, and for which data may move.
         lose : bool
             Cancel them also where data cannot be moved.
+        cut_rule : CutRule, optional
+            Which tasks that are cut off fail.
 
         Returns
         -------
-        dict
-            Tasks that were cut off, by key: seconds that they had run.
+        list of Drained
+            What became of each job that had workers.
         """
         roster = self._roster
         for job in leaving:
             job.leaving = True
-        # Nobody is left to take the data of the last ones: who wants no job wants no data either.
-        lose = lose or not roster.wanted
+        if not roster.wanted:
+            # Nobody is left to take the data of the last ones: who wants no job wants neither data nor tasks.
+            finish, lose = 0.0, True
         working = {job.key: sorted(job.workers) for job in leaving if job.workers}
-        cut: dict[str, float] = {}
+        drained: dict[str, Drained] = {}
         await self.cancel([job for job in leaving if job.key not in working])
         if working:
             try:
-                drained = await roster.site.agent.drain(working, finish=0.0 if lose else finish, move=move, lose=lose)
+                drained = await roster.site.agent.drain(working, finish=finish, move=move, lose=lose, cut_rule=cut_rule)
             except BaseException:
                 for job in leaving:
                     job.leaving = job.key not in working
@@ -101,12 +110,11 @@ class Leaver:
                 result = drained.get(job.key)
                 if result is None:
                     continue
-                cut.update(result.cut)
                 if result.kept is not None:
                     job.leaving = False
                     roster.warn(f"job {job.id} is kept: {result.kept}")
             await self.cancel([job for job in leaving if job.key in working and job.leaving])
-        return cut
+        return list(drained.values())
 
     def evict(self, job: Job) -> None:
         """Save what the workers of a job hold that the manager has ended, and send them away."""

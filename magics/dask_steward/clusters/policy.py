@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 
 #: Seconds that a first task of its kind must run for each doubling of the jobs that its siblings may call for.
 DOUBLING = 5.0
+#: Jobs that may wait in the queue together before any has run a task of a new kind, and the seconds of that wait after
+#: which their number doubles: a wait in a queue costs nothing, but the second in a row of the work behind it does.
+HEDGE, HEDGE_DOUBLING = 4, 5.0
+#: Seconds that tasks of a new kind are taken for meanwhile, at most: Dask's own guess.
+GUESS = 0.5
 #: Share of the workers' memory that results may fill: from there on Dask's workers begin to spill to disk.
 FILL = 0.6
 #: Steps of a job that waits for the manager.
@@ -40,7 +45,7 @@ def home(needed: Mapping[str, float], shapes: Mapping[str, Shape]) -> str | None
     return min(able, key=lambda name: len(shapes[name].resources), default=None)
 
 
-def threads_of(work: Work, slots: int) -> float:
+def threads_of(work: Work, slots: int, *, waited: float = 0.0, target: float = 1.0) -> float:
     """Return the threads that work calls for.
 
     Parameters
@@ -49,11 +54,19 @@ def threads_of(work: Work, slots: int) -> float:
         Its tasks.
     slots : int
         Tasks that one job runs at once.
+    waited : float
+        Seconds for which the first job has waited in the queue; 0 where one runs.
+    target : float
+        Seconds in which the work should be done.
     """
     # One job is the probe; while too few of its tasks have ended, the guess from it may double now and then.
     guessed = sum(min(one.threads, math.ldexp(slots, min(30, int(one.tried / DOUBLING)))) for one in work.probes)
     # What has never run must find a thread that does not belong to a long task, or it will never be known.
-    least = work.stuck + 1 if work.fresh else 1
+    least: float = 1
+    if work.fresh:
+        doublings = min(30, int(waited / HEDGE_DOUBLING))
+        hedge = slots * min(HEDGE, 2**doublings) if doublings else 0
+        least = max(work.stuck + 1, min(hedge, work.ready * GUESS / target))
     return min(work.ready, max(work.threads + guessed, least))
 
 
@@ -67,7 +80,9 @@ def seen(shape: Shape, demand: Demand, supply: Iterable[UnitView]) -> Shape:
     return replace(shape, resources={**resources, **shape.resources})
 
 
-def needed(demand: Demand, group: str, shapes: Mapping[str, Shape], supply: Sequence[UnitView]) -> int:
+def needed(
+    demand: Demand, group: str, shapes: Mapping[str, Shape], supply: Sequence[UnitView], now: float = 0.0
+) -> int:
     """Return the number of jobs that a group needs now, whatever its limits.
 
     The largest of what the open tasks call for, of the jobs that cannot be given back now (a long task, an actor or a
@@ -83,8 +98,13 @@ def needed(demand: Demand, group: str, shapes: Mapping[str, Shape], supply: Sequ
         The groups that have jobs or may get some, by name; this one among them.
     supply : sequence of UnitView
         The group's jobs.
+    now : float
+        Seconds since the epoch.
     """
     shape = shapes[group]
+    present = [one for one in supply if not (one.leaving or one.expiring)]
+    waiting = [max(0.0, now - one.since) for one in present if one.step in QUEUED]
+    waited = max(waiting, default=0.0) if len(waiting) == len(present) else 0.0
     jobs = 0.0
     for work in demand.works:
         where = home(work.resources, shapes)
@@ -92,10 +112,9 @@ def needed(demand: Demand, group: str, shapes: Mapping[str, Shape], supply: Sequ
             where = group  # nobody is known to have what it needs: the first worker will tell
         if work.ready > 0 and where == group:
             slots = shape.slots(work.resources) or shape.slots({})
-            jobs += threads_of(work, slots) / slots
+            jobs += threads_of(work, slots, waited=waited, target=demand.target_duration) / slots
     # Less a rounding error of floats.
     by_work = math.ceil(jobs - 1e-9)
-    present = [one for one in supply if not (one.leaving or one.expiring)]
     loads = [[demand.workers[address] for address in one.workers if address in demand.workers] for one in present]
     busy = sum(any(load.busy for load in job) for job in loads)
     by_memory = _for_results(demand, shape, {address for one in supply for address in one.workers})

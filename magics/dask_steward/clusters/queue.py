@@ -28,6 +28,10 @@ logger = logging.getLogger(__name__)
 
 #: Seconds between two questions while something is changing, and while nothing is.
 BUSY_INTERVAL, IDLE_INTERVAL = 1.0, 15.0
+#: Seconds between two questions to a manager that does not answer.
+UNKNOWN_INTERVAL = 5.0
+#: Part of the time for which nothing has changed that may pass until the next question.
+PATIENCE = 0.1
 #: Seconds in which events are gathered: a burst (200 workers connect) is one question to the manager.
 BURST = 0.2
 #: Steps in which nothing is expected of a job.
@@ -142,6 +146,9 @@ class QueueWorkforce(Workforce):
             # The one that is to start first speaks for all: they wait for the same thing in the same queue.
             first = min(waiting, key=lambda job: (job.expected_start or float("inf"), job.since, job.key))
             return f"{len(waiting)} of {wanted} jobs wait: {first.reason or 'submitted'}"
+        unanswered = [job for job in roster.jobs.values() if job.step == "intended" and job.uncertain_since]
+        if unanswered:
+            return f"{len(unanswered)} of {wanted} jobs have no answer to their submit: {unanswered[-1].reason}"
         starting = [job for job in roster.jobs.values() if job.step in ("intended", "running") and not job.leaving]
         return f"{len(starting)} of {wanted} jobs are starting" if starting else None
 
@@ -182,7 +189,7 @@ class QueueWorkforce(Workforce):
             try:
                 await self._submitter.submit_missing()
                 if roster.holding:
-                    await self._watcher.ask(BUSY_INTERVAL)
+                    await self._watcher.ask(self._interval())
                     await self._leaver.cancel_again()
                     await self._expirer.look()
                 self._judge()
@@ -208,14 +215,20 @@ class QueueWorkforce(Workforce):
         self.lost_for_good = over and any(group.gave_up for group in refused)
 
     def _interval(self) -> float:
-        """Return the seconds until the next look."""
+        """Return the seconds until the next look, and how old another keeper's answer may be then.
+
+        Every second while something is changing; the longer nothing has, the more seldom, as a queue may keep a job
+        for days. That a job has started is not asked for: its line says so.
+        """
         roster = self.roster
-        deferred = [group for group in roster.groups.values() if group.wanted > len(roster.places(group))]
-        if roster.unknown or any(group.refusal is None for group in deferred):
+        if any(group.wanted > len(roster.places(group)) and group.refusal is None for group in roster.groups.values()):
             return BUSY_INTERVAL
-        if any(job.step not in _SETTLED for job in roster.jobs.values()):
-            return BUSY_INTERVAL
-        return min(IDLE_INTERVAL, max(BUSY_INTERVAL, self._expirer.next_act - time.time()))
+        if roster.unknown:
+            return UNKNOWN_INTERVAL
+        now = time.time()
+        unsettled = [job.since for job in roster.jobs.values() if job.step not in _SETTLED]
+        interval = (now - max(unsettled)) * PATIENCE if unsettled else IDLE_INTERVAL
+        return max(BUSY_INTERVAL, min(IDLE_INTERVAL, interval, self._expirer.next_act - now))
 
     # -- size --
 

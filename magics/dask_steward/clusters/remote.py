@@ -11,13 +11,14 @@ import json
 import logging
 import time
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from distributed.comm.core import Comm, connect
 from distributed.core import send_recv
 from distributed.security import Security
 
-from dask_steward.clusters.agent import Agent, Drained, WorkerView
+from dask_steward.clusters.agent import Agent, CutRule, Drained, WorkerView
 from dask_steward.clusters.demand import Demand
 from dask_steward.clusters.service import NEWS_INTERVAL, OP
 from dask_steward.errors import StartFailed, StewardError
@@ -210,19 +211,23 @@ class RemoteAgent(Agent):
         return Demand.from_json(found) if found is not None else Demand(target_duration)
 
     async def drain(
-        self, jobs: Mapping[str, Collection[str]], *, finish: float, move: float, lose: bool = False
+        self,
+        jobs: Mapping[str, Collection[str]],
+        *,
+        finish: float,
+        move: float,
+        lose: bool = False,
+        cut_rule: CutRule | None = None,
     ) -> dict[str, Drained]:
+        rule = asdict(cut_rule) if cut_rule is not None else None
         given = {key: list(addresses) for key, addresses in jobs.items()}
         try:
             found = await self._ask(
-                "drain", finish + move + DRAIN_MARGIN, jobs=given, finish=finish, move=move, lose=lose
+                "drain", finish + move + DRAIN_MARGIN, jobs=given, finish=finish, move=move, lose=lose, cut_rule=rule
             )
         except StewardError as error:
             return {key: Drained(kept=error.message) for key in jobs}
         return {key: Drained.from_json(one) for key, one in found.items()}
-
-    async def give_up(self, tasks: Mapping[str, str]) -> None:
-        await self._ask("give_up", COLLECT_LIMIT, tasks=dict(tasks))
 
     async def close_workers(self) -> None:
         await self._ask("close_workers", LOOK_LIMIT)

@@ -16,7 +16,7 @@ from typing import Any
 
 from distributed.diagnostics.plugin import SchedulerPlugin
 
-from dask_steward.clusters.agent import LocalAgent
+from dask_steward.clusters.agent import CutRule, LocalAgent
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +35,6 @@ _CALLS = (
     "workers",
     "demand",
     "drain",
-    "give_up",
     "close_workers",
     "summary",
     "idle_since",
@@ -117,6 +116,8 @@ class AgentService:
                 found: Callable[..., Awaitable[Any]] | None = getattr(self._agent, call, None)
                 if found is None:
                     return {"error": f"this scheduler's version does not know {call}"}
+                if arguments.get("cut_rule") is not None:
+                    arguments["cut_rule"] = CutRule(**arguments["cut_rule"])
                 value = await found(**arguments)
             else:
                 return {"error": f"there is no {call}"}

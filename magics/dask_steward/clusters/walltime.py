@@ -59,24 +59,21 @@ def plan(started: float, ends: float, *, wait: float, startup: float, longest: f
     return Plan(min(replace_at, drain_at), drain_at, FINISH_SHARE * margin, (1 - FINISH_SHARE) * margin)
 
 
-def usable(limit: float, *, startup: float, longest: float = 0.0) -> float:
+def usable(limit: float, *, startup: float) -> float:
     """Return how many seconds a task has at most in a job of this walltime (seconds)."""
-    shape = plan(0.0, limit, wait=0.0, startup=startup, longest=longest)
+    shape = plan(0.0, limit, wait=0.0, startup=startup, longest=0.0)
     return max(0.0, shape.drain_at + shape.finish - startup)
 
 
-def hopeless(seconds: float, times: int, limit: float, *, startup: float) -> bool:
-    """Return whether a task that was cut off cannot end within the walltime.
+def hopeless(limit: float, *, startup: float) -> float:
+    """Return after how many seconds a task that is cut off cannot end within a walltime: no job has more for it.
 
     Parameters
     ----------
-    seconds : float
-        How long it had run when it was cut off.
-    times : int
-        How often it has been cut off, this time included.
     limit : float
         The walltime in seconds.
     startup : float
         Seconds that a job's workers take to come up.
     """
-    return times >= CUTS or seconds >= 0.9 * usable(limit, startup=startup, longest=seconds)
+    # A tenth less: the task did not begin in the job's first moment.
+    return 0.9 * usable(limit, startup=startup)

@@ -138,19 +138,16 @@ class FakeAgent(SimpleNamespace):
         await self.may_drain.wait()
         found = {}
         for key, addresses in jobs.items():
-            found[key] = Drained(self.kept.get(key), self.cut if key not in self.kept else {})
+            found[key] = Drained(self.kept.get(key), self.cut if key not in self.kept else {}, self.failed)
             if key not in self.kept:
                 self.known -= set(addresses)
         return found
-
-    async def give_up(self, tasks: dict[str, str]) -> None:
-        self.given_up.update(tasks)
 
 
 @pytest.fixture
 def agent() -> FakeAgent:
     found = FakeAgent(
-        known=set(), draining=asyncio.Event(), may_drain=asyncio.Event(), drains=[], kept={}, cut={}, given_up={}
+        known=set(), draining=asyncio.Event(), may_drain=asyncio.Event(), drains=[], kept={}, cut={}, failed={}
     )
     found.may_drain.set()
     return found
@@ -168,6 +165,7 @@ async def force(
     """A workforce with no job yet, and little patience."""
     monkeypatch.setattr(queue_module, "BUSY_INTERVAL", 0.05)
     monkeypatch.setattr(queue_module, "IDLE_INTERVAL", 0.05)
+    monkeypatch.setattr(queue_module, "UNKNOWN_INTERVAL", 0.05)
     monkeypatch.setattr(queue_module, "BURST", 0.01)
     monkeypatch.setattr(leaving, "CANCEL_AGAIN", 0.2)
     monkeypatch.setattr(leaving, "RELEASE_LIMIT", 2.0)
@@ -663,11 +661,10 @@ async def test_a_job_near_its_end_is_replaced_then_emptied_then_cancelled(
     assert agent.drains[0][1]["lose"]
     await until(lambda: fake.cancels == [("100",)])
     assert any("task long had run 42 s" in one for one in force.warnings)
-    assert agent.given_up == {}
 
 
 @pytest.mark.asyncio
-async def test_a_task_that_no_walltime_holds_is_given_up(
+async def test_a_task_that_no_walltime_holds_fails_and_is_told(
     force: QueueWorkforce, fake: FakeQueue, agent: FakeAgent
 ) -> None:
     await force.scale(1)
@@ -675,13 +672,16 @@ async def test_a_task_that_no_walltime_holds_is_given_up(
     connect(force, "j1")
     started = time.time() - 110
     force.jobs["j1"].started = started
-    agent.cut = {"endless": 100.0}
+    agent.cut, agent.failed = {"endless": 100.0}, {"endless": "task endless cannot end"}
 
     fake.move("j1", JobState.RUNNING, started=started, ends=started + 120, limit=120.0)
 
-    await until(lambda: agent.given_up)
-    assert "2 min" in agent.given_up["endless"]
-    assert "options.walltime" in agent.given_up["endless"]
+    await until(lambda: "task endless cannot end" in force.warnings)
+    rule = agent.drains[0][1]["cut_rule"]
+    assert 60 < rule.seconds < 100
+    assert "2 min" in rule.sentence
+    assert "options.walltime" in rule.sentence
+    assert not any("starts again" in one for one in force.warnings)
 
 
 @pytest.mark.asyncio

@@ -151,3 +151,26 @@ def test_the_local_directory_goes_with_the_job_also_when_it_is_killed(queue: Sit
         until(lambda: holding["id"] not in {one["id"] for one in cluster.state["holdings"]})
         own = tmp_path / "spill" / f"{cluster.state['tag']}.{holding['id']}"
         until(lambda: not own.exists())
+
+
+def test_what_a_job_left_that_was_killed_at_once_goes_with_the_next_one_on_its_node(
+    queue: Site, tmp_path: Path
+) -> None:
+    assert queue.slurm is not None
+    spill = tmp_path / "spill"
+    stranger = spill / "dask-steward-strangerxx.1"
+    stranger.mkdir(parents=True)
+    (stranger / ".steward").write_text("another-host 1 pid:[1] 1 1\n")
+    with queue.start(jobs=1, set={"options.local_directory": str(spill)}) as cluster:
+        cluster.wait_for_workers(1, timeout=PATIENCE)
+        (first,) = cluster.state["holdings"]
+        own = spill / f"{cluster.state['tag']}.{first['id']}"
+        assert own.is_dir()
+        with queue.start(jobs=1, name="beside", set={"options.local_directory": str(spill)}) as beside:
+            beside.wait_for_workers(1, timeout=PATIENCE)
+            assert own.is_dir()  # of a job that lives
+        queue.slurm.run("scancel", "--signal=KILL", "--full", first["id"])
+        # It is replaced, and its replacement tidies up.
+        until(lambda: {one["id"] for one in cluster.state["holdings"]} not in ({first["id"]}, set()))
+        until(lambda: not own.exists())
+    assert sorted(path.name for path in spill.iterdir()) == [stranger.name]

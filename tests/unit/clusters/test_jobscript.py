@@ -211,7 +211,7 @@ def test_a_job_gives_the_worker_its_environment_and_leaves_no_folder(line: Line,
     arguments, seen, inside = json.loads(done.stdout)
     assert arguments[:2] == ["--name", "j1"]
     assert arguments[2] == f"{scratch}/sub dir/{TAG}.7"
-    assert inside == []
+    assert inside == [".steward"]  # says whose folder it is
     assert arguments[3:] == [expanded(value) for value in NASTY]
     assert {name: seen[name] for name in environment} == environment
     assert seen["DASK_STEWARD_JOB"] == f"{TAG}.7"

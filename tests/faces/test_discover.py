@@ -22,7 +22,7 @@ from dask_steward.ledger import entries
 from dask_steward.profiles import ProfileStore
 from tests.faces.conftest import Shell
 from tests.faces.notebook import LIMIT, Notebook
-from tests.support import leaks
+from tests.support import leaks, slurm_conf
 from tests.support.private_slurm import PrivateSlurm
 
 pytestmark = pytest.mark.requires("slurm")
@@ -302,3 +302,35 @@ def test_no_sacctmgr_is_a_note(site: PrivateSlurm, faults: Any, folder: Path) ->
     assert "failed to open persistent connection" in found.notes[0]
     assert len(found.written) == 4
     assert os.listdir(folder)
+
+
+def test_nodes_with_gpus_have_a_profile_whose_jobs_get_one(
+    make_slurm: Callable[..., PrivateSlurm],
+    state_dir: Path,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DASK_STEWARD_PROFILES", str(folder))
+    render = slurm_conf.render
+
+    def with_gpus(conf: Path, *arguments: Any, **options: Any) -> str:
+        for number in range(2):  # any file does for a device
+            (conf / f"gpu{number}").touch()
+        (conf / "gres.conf").write_text(f"NodeName=n1 Name=gpu Type=a100 File={conf}/gpu[0-1]\n")
+        node = "NodeName=n1 Gres=gpu:a100:2 MemSpecLimit=500 Feature=fast "
+        return "GresTypes=gpu\n" + render(conf, *arguments, **options).replace("NodeName=n1 ", node)
+
+    monkeypatch.setattr(slurm_conf, "render", with_gpus)
+    slurm = make_slurm(nodes=2)
+
+    found = ds.discover("slurm")
+
+    assert found.written == ["slurm-debug", "slurm-debug-a100", "slurm-normal", "slurm-normal-a100"]
+    text = (folder / "slurm-debug-a100.yaml").read_text()
+    assert "# Nodes: 1, each with 4 CPUs, 3500 MiB for jobs, 2 GPUs a100.\n# Features (--constraint): fast.\n" in text
+    with ds.start("slurm-debug-a100", wait=LIMIT) as cluster, cluster.get_client() as client:
+        assert client.submit(sum, [1, 2], resources={"GPU": 1}).result(timeout=LIMIT) == 3
+        (job,) = slurm.jobs_with_tag(cluster.state["tag"])
+        assert job.node == "n1"
+        assert "TresPerNode=gres:gpu:a100:1" in slurm.run("scontrol", "show", "job", job.id).stdout
+    slurm.wait_idle(LIMIT)

@@ -85,5 +85,7 @@ def _judge(entry: Entry) -> tuple[str, str | None, float]:
     if entry.keeper_alive():
         return str(entry.facts.get("state")), entry.facts.get("reason"), since
     if entry.guard_alive():
+        if entry.stop_reason is not None:
+            return "stopping", f"{entry.stop_reason}; the guard gives back what is left", since
         return "stopping", "its keeper died; the guard gives back what it held", since
     return "lost", "its keeper and guard died; sweep gives back what they held", since

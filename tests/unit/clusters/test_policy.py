@@ -68,6 +68,18 @@ def test_a_thousand_new_tasks_are_one_job_and_a_long_one_of_them_grows_step_by_s
     assert [after(seconds) for seconds in (0.5, 4.9, 5.0, 10.0, 15.0, 40.0, 600.0)] == [1, 1, 2, 4, 8, 250, 250]
 
 
+@pytest.mark.parametrize(
+    ("tasks", "waited", "count"),
+    [(64, 0.0, 1), (64, 4.0, 1), (64, 5.0, 2), (64, 10.0, 2), (1000, 10.0, 4), (1000, 3600.0, 4), (8, 3600.0, 1)],
+)
+def test_more_jobs_wait_for_new_tasks_while_the_first_one_waits_but_few(tasks: int, waited: float, count: int) -> None:
+    work = demand(Work(ready=tasks, fresh=True))
+    one = jobs(1, step="queued")
+
+    assert needed(work, "main", PLAIN, one, now=waited) == count
+    assert needed(work, "main", PLAIN, [*one, *jobs(1)], now=waited) == 1
+
+
 def test_jobs_that_cannot_be_given_back_now_are_needed() -> None:
     loads = {"tls://0-0": Load(2, busy=True), "tls://0-1": Load(2), "tls://2-1": Load(2, busy=True)}
 

@@ -35,9 +35,35 @@ Variables
 ## Building on another profile
 
 `extends: NAME` takes all values of another profile; what the file says itself wins. Mappings (`options`, `environment`,
-…) are merged, lists and `scale` are replaced, `title`, `description` and `lock` are not handed on. A profile that
+`groups`, …) are merged, lists and each `scale` are replaced, `title`, `description` and `lock` are not handed on. A profile that
 extends its own name means the one of the next level: a user's `normal.yaml` with `extends: normal` changes a few values
 of the administrator's.
+
+## Jobs of several shapes
+
+Under `groups` the profile of a queue system describes further jobs of the same cluster. A group has the profile's own
+options but for those that it names, Dask resources for its workers, and a size of its own:
+
+```yaml
+# mixed.yaml
+system: slurm
+scale: {jobs: 10}
+options: {queue: normal, cores: 24, memory: 120 GB}
+groups:
+  bigmem:
+    scale: {jobs: 2}
+    resources: {bigmem: 1}
+    options: {queue: large, memory: 1 TB}
+  gpu:
+    adapt: {minimum: 0, maximum: 4}
+    resources: {GPU: 1}
+    options: {queue: gpu, job_extra_directives: ["--gres=gpu:1"]}
+```
+
+`client.submit(f, x, resources={"bigmem": 1})` runs where that resource is. `cluster.scale(jobs=3, group="bigmem")`,
+`%dask_cluster scale 3 --unit jobs --group bigmem` and `dask-steward scale mixed 3 --unit jobs --group bigmem` size one
+group; without a group, the jobs of the profile's own options. A lock of an option holds for every group that does not
+come from the administrator, too.
 
 ## For administrators
 

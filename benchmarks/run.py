@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-BENCHMARKS = ("footprint", "start", "busy_kernel", "release")
+BENCHMARKS = ("footprint", "start", "busy_kernel", "release", "submit", "queue_load", "adaptive", "walltime")
 
 
 def main() -> int:
@@ -20,7 +20,16 @@ def main() -> int:
     unknown = set(given.names) - set(BENCHMARKS)
     if unknown:
         parser.error(f"no such benchmark: {', '.join(sorted(unknown))}")
-    few = {"footprint": 2, "start": 3, "busy_kernel": 2, "release": 1}
+    few = {
+        "footprint": 2,
+        "start": 3,
+        "busy_kernel": 2,
+        "release": 1,
+        "submit": 2,
+        "queue_load": 1,
+        "adaptive": 1,
+        "walltime": 1,
+    }
     missed, failed, results = [], [], []
     for name in given.names or BENCHMARKS:
         command = [sys.executable, str(Path(__file__).with_name(f"{name}.py")), f"--runs={given.runs or few[name]}"]

@@ -196,6 +196,9 @@ class QueueWorkforce(Workforce):
             except OSError as error:
                 # The ledger cannot be written: nothing more is submitted, what runs goes on.
                 roster.refuse_all(f"the ledger cannot be written: {error}")
+            except Exception as error:  # jobs that nobody watches any more would be held for ever
+                logger.exception("the jobs cannot be followed")
+                roster.warn(f"the jobs could not be followed for a moment: {type(error).__name__}: {error}")
             self.site.changed()
             try:
                 await asyncio.wait_for(roster.wake.wait(), self._interval())

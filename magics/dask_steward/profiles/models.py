@@ -12,6 +12,7 @@ from dask_steward.profiles.checking import build, expand_values, mark_of
 from dask_steward.profiles.fields import (
     NEVER_EXPANDED,
     Count,
+    Duration,
     Flag,
     Model,
     Path,
@@ -81,21 +82,22 @@ class Adapt(Model):
     interval: Span = Field(
         default=1, description="How often the load is looked at: a duration, or seconds.", examples=["1 s"]
     )
-    hold: Span | None = Field(
+    hold: Duration | None = Field(
         default=None,
-        description="Give nothing back for a pause that is shorter than this, nor a job whose results are still "
-        "wanted: a duration, or seconds. Not given: 5 min.",
+        description="Nothing is given back for a pause that is shorter than this: a duration, or seconds. Not given: "
+        "5 min.",
         examples=["5 min"],
     )
-    queue_patience: Span | None = Field(
+    queue_patience: Duration | None = Field(
         default=None,
-        description="How long a job that is not needed any more may still wait in the queue before it is cancelled: a "
-        "duration, or seconds. Not given: as long as hold.",
+        description="How long a job that is not needed any more keeps its place in the queue: a duration, or seconds. "
+        "Not given: as long as hold.",
         examples=["10 min"],
     )
     wait_count: Positive | None = Field(
         default=None,
-        description="Dask's own way to say hold: that many looks, one each interval. Of no effect where hold is given.",
+        description="Hold, counted in looks as Dask's own adaptive clusters do: so many times interval, where no hold "
+        "is given.",
         examples=[3],
     )
 

@@ -7,6 +7,7 @@ import os
 import pytest
 from jsonschema import Draft202012Validator
 
+from dask_steward.clusters.adaptive import Limits, limits_of
 from dask_steward.errors import ProfileError
 from dask_steward.profiles.groups import merged
 from dask_steward.profiles.models import from_json
@@ -179,3 +180,11 @@ def test_adapting_has_hold_and_patience(site) -> None:
     site.write("a", "system: slurm\nadapt: {maximum: 3, hold: 5 min, queue_patience: 90 s}")
     adapt = site.store.resolve("a").adapt
     assert (adapt.hold, adapt.queue_patience) == (300, 90)
+
+
+def test_a_profile_that_says_nothing_of_hold_leaves_it_to_the_keeper(site) -> None:
+    # A default here would be taken for a wish: three looks of a second are no five minutes.
+    site.write("a", "system: slurm\nadapt: {maximum: 3}")
+    limits = limits_of(site.store.resolve("a").expanded({}).to_json()["adapt"])
+    assert limits.hold == Limits(minimum=0, maximum=3).hold == 300
+    assert limits.queue_patience is None

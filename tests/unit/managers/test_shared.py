@@ -227,7 +227,7 @@ def test_a_keeper_that_is_killed_while_it_asks_hangs_nobody(site: Site, monkeypa
 
     monkeypatch.setenv("SQUEUE_SECONDS", "0")
     queue = SharedQueue(Slurm(), str(site.runtime))
-    answer = in_time(queue, 10.0)
+    answer = in_time(queue, 20.0)
     assert isinstance(answer, tuple)
 
 

@@ -320,7 +320,7 @@ def test_a_site_without_arrays_says_so(slurm: PrivateSlurm, tag: str, make_slurm
     jobs = [submit(manager, tag, f"j{n}", "--hold") for n in range(2)]
     # sbatch itself waits and tries again, for minutes: it is ended at our time limit, and may have landed.
     with pytest.raises(SubmitUncertain, match="temporarily unable to accept job") as full:
-        manager.submit(script(), job_name=tag, comment=f"{tag}:j9", timeout=0.7)
+        manager.submit(script(), job_name=tag, comment=f"{tag}:j9", timeout=6)
     assert (full.value.too_many, full.value.arrays, full.value.retryable) == (True, False, True)
     assert manager.cancel(jobs) is None
     small.wait_idle()
@@ -572,3 +572,14 @@ def test_causes_without_an_archive_are_what_the_queue_tells(slurm: PrivateSlurm,
         failed: f"Slurm: FAILED — ended with exit code 3 on {over[0].node}",
         cancelled: f"Slurm: CANCELLED — was cancelled on {over[1].node}",
     }
+
+
+def test_a_job_that_made_room_for_another_is_told_so(make_slurm: Callable[..., PrivateSlurm], tag: str) -> None:
+    urgent = "PartitionName=urgent Nodes=ALL PriorityTier=10 MaxTime=30:00 State=UP DefMemPerCPU=100"
+    small = make_slurm(nodes=1, extra=f"PreemptType=preempt/partition_prio\nPreemptMode=CANCEL\n{urgent}")
+    manager = Slurm()
+    job = submit(manager, tag, "j1", "-c 4", body="exec sleep 600")
+    asked(manager, job, lambda status: status.state is JobState.RUNNING)
+    small.submit("exec sleep 600", "-c4", "-p", "urgent")
+    over = asked(manager, job, lambda status: status.state is JobState.ENDED)
+    assert manager.causes([over]) == {job: "Slurm: PREEMPTED — was stopped for a job of higher priority on n1"}

@@ -1,4 +1,4 @@
-"""Work that takes longer than the walltime of its jobs: it ends with the right result, and next to nothing runs twice."""
+"""Work that takes longer than the walltime of its jobs ends with the right result, and next to nothing runs twice."""
 
 from __future__ import annotations
 

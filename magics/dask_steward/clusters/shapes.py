@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import dask
@@ -34,6 +35,25 @@ def options_of(profile: Mapping[str, Any], group: str = MAIN) -> dict[str, Any]:
         own = ((profile.get("groups") or {}).get(group) or {}).get("options") or {}
         options.update({key: value for key, value in own.items() if value not in (None, [], {})})
     return options
+
+
+def resources_of(arguments: Iterable[object]) -> dict[str, float]:
+    """Return the resources that arguments of ``dask worker`` give each worker.
+
+    >>> resources_of(["--nthreads 2", "--resources 'GPU=1 bigmem=2.5'"])
+    {'GPU': 1.0, 'bigmem': 2.5}
+    >>> resources_of(["--resources=GPU=2,FPGA=1"])
+    {'GPU': 2.0, 'FPGA': 1.0}
+    """
+    words = [word for text in arguments for word in shlex.split(str(text))]
+    found: dict[str, float] = {}
+    for word, following in zip(words, [*words[1:], ""], strict=False):
+        if word == "--resources" or word.startswith("--resources="):
+            text = word.partition("=")[2] if "=" in word else following
+            # As distributed.cli.dask_worker reads it.
+            pairs = [pair.partition("=") for pair in text.replace(",", " ").split()]
+            found = {name: float(amount) for name, _, amount in pairs if amount.replace(".", "", 1).isdecimal()}
+    return found
 
 
 def groups_of(
@@ -77,10 +97,12 @@ def groups_of(
     for name in (MAIN, *(profile.get("groups") or {})):
         options = options_of(profile, name)
         own = (profile.get("groups") or {}).get(name) or {}
-        resources = {str(key): float(value) for key, value in (own.get("resources") or {}).items()}
-        if resources:
+        given = options.get("worker_extra_args") or of_config(options, "worker-extra-args") or []
+        resources = resources_of(given)
+        resources.update((str(key), float(value)) for key, value in (own.get("resources") or {}).items())
+        if own.get("resources"):
             words = " ".join(f"{key}={value:g}" for key, value in resources.items())
-            given = options.get("worker_extra_args") or of_config(options, "worker-extra-args") or []
+            # The last word holds: what stood there before is among these.
             options["worker_extra_args"] = [*given, f"--resources '{words}'"]
         options["interface"] = options.get("interface") or of_config(options, "interface")
         shapes = {

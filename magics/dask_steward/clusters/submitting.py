@@ -32,7 +32,8 @@ class Submitter:
         self._roster = roster
         self._leaver = leaver
         self._slots = asyncio.Semaphore(SUBMITS_AT_ONCE)
-        self._most: int | None = None
+        self._most = 1
+        self._arrays = True
 
     async def submit_missing(self) -> None:
         """Submit what is missing of each group, as far as it may be submitted now."""
@@ -42,9 +43,9 @@ class Submitter:
                 await self._submit_group(group, missing)
 
     async def _submit_group(self, group: Group, missing: int) -> None:
-        if missing > 1 and self._most is None:
+        if missing > 1 and self._arrays and self._most == 1:  # 1: it could not be asked, or is not allowed
             self._most = await asyncio.to_thread(self._roster.manager.most_at_once)
-        most = max(1, min(group.at_most or missing, self._most or 1))
+        most = max(1, min(group.at_most or missing, self._most))
         if group.alone or group.at_most is not None:
             if any(job.step == "intended" for job in self._roster.places(group)):
                 return  # the one that is to show whether single jobs, or so many, pass
@@ -77,8 +78,8 @@ class Submitter:
             else:
                 if group.alone:
                     # One alone passed where a batch was refused: this site takes no arrays.
-                    group.alone, self._most = False, 1
-                group.submitted(len(batch), self._most or 1)
+                    group.alone, self._arrays, self._most = False, False, 1
+                group.submitted(len(batch), self._most)
                 for job in batch:
                     if job.step == "intended":
                         job.to("submitted")

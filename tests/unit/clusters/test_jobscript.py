@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from dask_steward.clusters.jobqueue import shape_of_slurm
 from dask_steward.clusters.jobscript import UNREACHABLE, JobShape, LineEnds, node_quote, render
 from dask_steward.clusters.line import Line
+from dask_steward.clusters.shapes import resources_of
 from dask_steward.errors import StartFailed
 
 TAG = "dask-steward-abcdefghij"
@@ -379,3 +380,19 @@ def test_what_a_job_needs_is_named(missing: str) -> None:
 def test_words_of_dask_jobqueue_reach_the_person() -> None:
     with pytest.raises(StartFailed, match="colour"):
         slurm(colour="red")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "resources"),
+    [
+        ([], {}),
+        (["--resources", "GPU=1"], {"GPU": 1.0}),
+        (["--resources 'GPU=1 bigmem=2.5'"], {"GPU": 1.0, "bigmem": 2.5}),
+        (["--resources=GPU=2,FPGA=1", "--nthreads 3"], {"GPU": 2.0, "FPGA": 1.0}),
+        (["--resources GPU=1", "--resources GPU=4"], {"GPU": 4.0}),
+        (["--resources GPU=some"], {}),
+        (["--resources"], {}),
+    ],
+)
+def test_resources_that_arguments_of_a_worker_give(arguments: list[str], resources: dict[str, float]) -> None:
+    assert resources_of(arguments) == resources

@@ -36,8 +36,8 @@ Variables
 
 `extends: NAME` takes all values of another profile; what the file says itself wins. Mappings (`options`, `environment`,
 `groups`, …) are merged, lists and each `scale` are replaced, `title`, `description` and `lock` are not handed on. A
-profile that extends its own name means the one of the next level: a user's `normal.yaml` with `extends: normal` changes a few values
-of the administrator's.
+profile that extends its own name means the one of the next level: a user's `normal.yaml` with `extends: normal`
+changes a few values of the administrator's.
 
 ## Jobs of several shapes
 

@@ -17,6 +17,10 @@ def html_of(state: dict[str, Any]) -> str:
         "Memory": f"{memory['limit'] / 2**30:.1f} GiB",
         "Profile": f"{state['profile']} ({state['system']})",
     }
+    groups = state.get("groups") or {}
+    if set(groups) - {"main"}:
+        sizes = (f"{name}: {one['running']} of {one['asked']}" for name, one in groups.items())
+        rows["Groups"] = f"{', '.join(sizes)} workers"
     cells = "".join(
         f"<tr><th style='text-align:left'>{html.escape(key)}</th>"
         f"<td style='text-align:left'>{html.escape(value)}</td></tr>"

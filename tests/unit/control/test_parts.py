@@ -208,6 +208,13 @@ def test_html_shows_values_and_runs_none(folder: str) -> None:
 
     assert "<script>" not in found
     assert "<img" not in found
+    assert "Groups" not in found
+
+
+def test_html_shows_groups_where_there_are_any(folder: str) -> None:
+    sizes = {"main": {"running": 2, "asked": 4}, "bigmem": {"running": 1, "asked": 1}}
+    found = html_of({**state_of(entries.read_entry(folder)), "groups": sizes})
+    assert "main: 2 of 4, bigmem: 1 of 1 workers" in found
 
 
 # --- logs -------------------------------------------------------------------------------------------------------------

@@ -46,7 +46,7 @@ def main(given: str, scratch: str) -> int:
 
 
 async def _run(told: Mapping[str, Any], scratch: str) -> int:
-    from dask_steward.clusters.agent import LocalAgent
+    from dask_steward.clusters.local_agent import LocalAgent
     from dask_steward.clusters.scheduler import Pages, security_of, start_scheduler
     from dask_steward.clusters.service import AgentService
     from dask_steward.clusters.tunnel import serve_pages

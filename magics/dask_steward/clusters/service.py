@@ -16,7 +16,8 @@ from typing import Any
 
 from distributed.diagnostics.plugin import SchedulerPlugin
 
-from dask_steward.clusters.agent import CutRule, LocalAgent
+from dask_steward.clusters.agent import CutRule
+from dask_steward.clusters.local_agent import LocalAgent
 
 logger = logging.getLogger(__name__)
 

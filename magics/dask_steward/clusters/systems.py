@@ -93,7 +93,7 @@ class System(abc.ABC):
         StartFailed
             With the cause in one sentence.
         """
-        from dask_steward.clusters.agent import LocalAgent
+        from dask_steward.clusters.local_agent import LocalAgent
         from dask_steward.clusters.scheduler import start_scheduler
 
         scheduler = await start_scheduler(self.scheduler_arguments(), start.security, tls=bool(start.tls))

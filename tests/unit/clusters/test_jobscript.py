@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import time
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any

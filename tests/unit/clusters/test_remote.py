@@ -16,7 +16,8 @@ from distributed.comm.core import connect
 from distributed.core import send_recv
 
 from dask_steward.clusters import remote
-from dask_steward.clusters.agent import LocalAgent
+from dask_steward.clusters.agent import CutRule
+from dask_steward.clusters.local_agent import LocalAgent
 from dask_steward.clusters.remote import RemoteAgent, SchedulerAway
 from dask_steward.clusters.scheduler import Pages, security_of, start_scheduler
 from dask_steward.clusters.security import make_keys
@@ -111,9 +112,10 @@ async def test_data_move_off_the_workers_of_a_job_that_is_drained(tmp_path: Path
         async with Client(found.scheduler.address, security=found.security, asynchronous=True) as client:
             kept = await client.scatter(b"x" * 1000, workers=[first.address])
 
-            drained = await found.agent.drain({"j1": [first.address]}, finish=1.0, move=PATIENCE)
+            rule = CutRule(seconds=60.0, times=3, sentence="{task} takes too long")
+            drained = await found.agent.drain({"j1": [first.address]}, finish=1.0, move=PATIENCE, cut_rule=rule)
 
-            assert drained["j1"].kept is None
+            assert (drained["j1"].kept, drained["j1"].failed) == (None, {})
             assert first.address not in found.scheduler.workers
             assert len(await kept) == 1000
 

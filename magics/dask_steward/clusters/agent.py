@@ -1,7 +1,7 @@
 """What a keeper asks of its scheduler, in plain data: the scheduler may run in the keeper or in a job of its own.
 
-`LocalAgent` (in ``local_agent``) runs beside the scheduler. All that goes in and comes out can be sent as JSON, so that an agent elsewhere
-is the same calls over a wire.
+The agent in ``local_agent`` runs beside the scheduler. All that goes in and comes out can be sent as JSON, so that
+one elsewhere (``remote``) is the same calls over a wire.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The agent beside its scheduler: how workers are emptied, tasks are cut off, and what the scheduler is summed up to."""
+"""The agent beside its scheduler: how workers are emptied and tasks cut off, and what a scheduler is summed up to."""
 
 from __future__ import annotations
 

@@ -87,17 +87,17 @@ def load(block):
     return block
 
 client.register_plugin(Count())
-began = time.monotonic()
-right = True
+right, took = True, []
 for phase in range(1, {phases} + 1):
+    start = time.monotonic()
     blocks = da.ones((800, 800), chunks=(100, 100)) * phase
     a = blocks.map_blocks(load, dtype=float, meta=np.ones((0, 0))).persist()
     wait(a)
     right &= float((a + a.T).sum().compute()) == 2.0 * phase * 800 * 800
+    took.append(time.monotonic() - start)
     time.sleep({think})
 ran, keys = client.run_on_scheduler(counted)
-seconds = time.monotonic() - began - {phases} * {think}
-print("BENCH", json.dumps({{"busy": seconds, "right": bool(right), "ran": ran, "keys": keys}}))
+print("BENCH", json.dumps({{"busy": took, "right": bool(right), "ran": ran, "keys": keys}}))
 """
 
 
@@ -140,14 +140,19 @@ class Jobs:
 
 @dataclass
 class Outcome:
-    """How one side did: seconds of work, runs of tasks and different tasks, jobs, jobs that never ran, job-seconds."""
+    """How one side did: seconds of each phase, task runs, different tasks, jobs, jobs that never ran, job-seconds."""
 
-    busy: float
+    phases: list[float]
     ran: int
     keys: int
     jobs: int
     never: int
     held: float
+
+    @property
+    def busy(self) -> float:
+        """Seconds of work."""
+        return sum(self.phases)
 
 
 def measure(slurm: PrivateSlurm, case: str, side: str, phases: int, think: float) -> Outcome:
@@ -168,7 +173,11 @@ def measure(slurm: PrivateSlurm, case: str, side: str, phases: int, think: float
     if not found["right"]:
         raise CellError(f"{side}: a result is wrong")
     outcome = Outcome(found["busy"], found["ran"], found["keys"], len(jobs.seen), len(jobs.seen - jobs.ran), held)
-    say(f"{case}: {side}: {outcome}")
+    seconds = " + ".join(f"{one:.1f}" for one in outcome.phases)
+    say(
+        f"{case}: {side}: {seconds} s, {outcome.ran} runs of {outcome.keys} tasks, {outcome.jobs} jobs"
+        f" ({outcome.never} never ran), {outcome.held:.0f} job-s"
+    )
     return outcome
 
 

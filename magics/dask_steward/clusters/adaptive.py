@@ -149,6 +149,7 @@ class Adaptive:
         self._workforce = workforce
         self._failed = failed
         self._policy = Policy(limits, workforce.size(limits.group), time.monotonic())
+        self._alone_since = time.monotonic()
         self._down: asyncio.Task[None] | None = None
         self._down_again = -math.inf
         workforce.following.add(limits.group)
@@ -184,8 +185,10 @@ class Adaptive:
             for name, shape in workforce.shapes().items()
             if name in open_ or name == group
         }
-        need = needed(demand, group, shapes, supply, time.time())
         wanted, now = workforce.size(group), time.monotonic()
+        if not demand.open or not supply or any(one.workers for one in supply):
+            self._alone_since = now
+        need = needed(demand, group, shapes, supply, now - self._alone_since)
         target = self._policy.size(now, need, wanted, supply)
         if target > wanted:
             logger.info("adaptive: %s from %d to %d, %d tasks are open", group, wanted, target, demand.open)

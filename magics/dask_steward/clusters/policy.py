@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 #: Seconds that a first task of its kind must run for each doubling of the jobs that its siblings may call for.
 DOUBLING = 5.0
-#: Jobs that may wait in the queue together before any has run a task of a new kind, and the seconds of that wait after
-#: which their number doubles: a wait in a queue costs nothing, but the second in a row of the work behind it does.
-HEDGE, HEDGE_DOUBLING = 4, 5.0
+#: Jobs that may be on their way together before any has run a task of a new kind, and the seconds without a worker in
+#: which their number doubles: to wait in a queue costs nothing, to wait for a second time behind the first does.
+HEDGE, HEDGE_DOUBLING = 4, 3.0
 #: Seconds that tasks of a new kind are taken for meanwhile, at most: Dask's own guess.
 GUESS = 0.5
 #: Share of the workers' memory that results may fill: from there on Dask's workers begin to spill to disk.
@@ -55,7 +55,7 @@ def threads_of(work: Work, slots: int, *, waited: float = 0.0, target: float = 1
     slots : int
         Tasks that one job runs at once.
     waited : float
-        Seconds for which the first job has waited in the queue; 0 where one runs.
+        Seconds for which the work has waited for a first worker; 0 where there is one.
     target : float
         Seconds in which the work should be done.
     """
@@ -81,7 +81,7 @@ def seen(shape: Shape, demand: Demand, supply: Iterable[UnitView]) -> Shape:
 
 
 def needed(
-    demand: Demand, group: str, shapes: Mapping[str, Shape], supply: Sequence[UnitView], now: float = 0.0
+    demand: Demand, group: str, shapes: Mapping[str, Shape], supply: Sequence[UnitView], waited: float = 0.0
 ) -> int:
     """Return the number of jobs that a group needs now, whatever its limits.
 
@@ -98,13 +98,11 @@ def needed(
         The groups that have jobs or may get some, by name; this one among them.
     supply : sequence of UnitView
         The group's jobs.
-    now : float
-        Seconds since the epoch.
+    waited : float
+        Seconds for which the work has waited for the group's first worker; 0 where there is one.
     """
     shape = shapes[group]
     present = [one for one in supply if not (one.leaving or one.expiring)]
-    waiting = [max(0.0, now - one.since) for one in present if one.step in QUEUED]
-    waited = max(waiting, default=0.0) if len(waiting) == len(present) else 0.0
     jobs = 0.0
     for work in demand.works:
         where = home(work.resources, shapes)

@@ -75,6 +75,8 @@ class LocalAgent(Agent):
             self._set_status(address, Status.closing_gracefully, stimulus)
         try:
             await self._finish(mine, told, finish, stimulus)
+            # Time that the tasks did not need is left for data.
+            move += max(0.0, told + finish - time.time())
             cut = {address: self._running(address, told) for address in mine}
             emptied = await self._move(mine, move, stimulus)
         except BaseException:

@@ -106,8 +106,13 @@ trap 'steward_end; exit 143' TERM INT HUP
 
 steward_watching() {
   if [ "$steward_watch" = line ]; then
-    while :; do read -r -t "$steward_silence" -u 9 steward_word || { steward_cause=$?; break; }; done
-    if [ "$steward_cause" -gt 128 ]; then steward_say "no sign from the keeper for $steward_silence s; this job leaves"
+    steward_cause=
+    while [ -z "$steward_cause" ]; do
+      read -r -t "$steward_silence" -u 9 steward_word || steward_cause=$?
+      if [ "$steward_word" = leave ]; then steward_cause=leave; fi
+    done
+    if [ "$steward_cause" = leave ]; then steward_say "this job is given back"
+    elif [ "$steward_cause" -gt 128 ]; then steward_say "no sign from the keeper for $steward_silence s; this job leaves"
     else steward_say "the keeper has gone; this job leaves"; fi
   elif [ "$steward_watch" = none ]; then
     return

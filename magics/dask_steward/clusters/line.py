@@ -4,7 +4,8 @@ The job leaves when the line is cut (the keeper died, so the scheduler did too),
 silence. It is served by a thread of its own: a scheduler's event loop may be blocked for seconds by a large graph.
 
 The words, one line each: the job says ``hello TAG KEY JOB TOKEN NODE``; the keeper answers with its own secret, or
-``leave``; then it sends ``.`` from time to time. Both secrets stand in the job script only.
+``leave``; then it sends ``.`` from time to time, and ``leave`` when the job is given back. Both secrets stand in the
+job script only.
 """
 
 from __future__ import annotations
@@ -192,6 +193,7 @@ class Line:
         cut = {self._cut.pop() for _ in range(len(self._cut))}
         for descriptor, call in list(self._calls.items()):
             if call.key in self._unwanted or call.key in cut:
+                self._send(descriptor, b"leave\n")
                 self._drop(descriptor)
 
     def _beat(self, now: float) -> None:

@@ -301,6 +301,8 @@ class Play:
                 capture_output=True,
                 text=True,
                 timeout=limit,
+                # As in a terminal of its own, which has its share of a busy machine.
+                start_new_session=True,
             )
         except subprocess.TimeoutExpired:
             raise AssertionError(f"dask-steward {' '.join(words)} hangs") from None
@@ -384,7 +386,7 @@ class Play:
 
     def until(self, what: str, done: Callable[[], Any], limit: float = HEALED) -> None:
         """Wait for something."""
-        wait_until(f"{what}\n{self.story()}", done, limit, 0.1)
+        wait_until(f"{what}\n{self.story()}", done, limit, 0.3)
 
     def story(self) -> str:
         """Return all that was said, and the last words of keeper and guard."""

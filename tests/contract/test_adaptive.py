@@ -12,6 +12,7 @@ from distributed import Client, Event, wait
 
 from tests.contract.site import PATIENCE, Site, until
 
+pytestmark = pytest.mark.timeout(400)
 #: Quick looks, and work that calls for many jobs.
 QUICK = {"interval": "100 ms", "target_duration": "200 ms"}
 #: Seconds for which nothing may change: dozens of looks.
@@ -47,7 +48,7 @@ def running(cluster: Any, units: int) -> None:
         whole = {"asked": workers, "queued": 0, "running": workers, "lost": 0}
         return bool(state["workers"] == whole and (not jobs or len(jobs) == units))
 
-    until(there)
+    until(there, 3 * PATIENCE)  # two generations of jobs, one after the other, on a busy machine
 
 
 def step(number: int, record: str, *before: Any, until: str | None = None) -> int:
@@ -101,7 +102,7 @@ def test_a_pause_shorter_than_hold_changes_nothing_and_a_longer_one_keeps_the_re
     with Client(cluster) as client:
         kept = client.map(step, range(30), record=str(record))
         running(cluster, 3)
-        wait(kept, timeout=PATIENCE)
+        wait(kept, timeout=3 * PATIENCE)
 
         steady(lambda: asked(cluster), 3)
 
@@ -131,7 +132,7 @@ def test_jobs_of_two_processes_come_and_go_whole_and_nothing_runs_twice(
             results.append(client.map(step, numbers, [str(record)] * 24, before, until=f"phase-{phase}"))
             running(cluster, 3)
             Event(f"phase-{phase}").set()
-            wait(results[-1], timeout=PATIENCE)
+            wait(results[-1], timeout=3 * PATIENCE)
             running(cluster, 1)
         assert [number for phase in results for number in client.gather(phase)] == list(range(72))
         runs = record.read_text().split()
@@ -155,7 +156,7 @@ def test_queued_jobs_are_supply_and_keep_their_places(
         until(lambda: len(jobs_of(queue, cluster) - before) == 2)
         mine = jobs_of(queue, cluster)
         steady(lambda: jobs_of(queue, cluster), mine)
-        wait(work, timeout=PATIENCE)  # the job that runs has done it all alone
+        wait(work, timeout=3 * PATIENCE)  # the job that runs has done it all alone
 
         del work
         steady(lambda: (asked(cluster), jobs_of(queue, cluster)), (3, mine))
@@ -213,7 +214,7 @@ def test_a_thousand_short_tasks_of_a_new_kind_are_few_jobs(site: Site, begin: Ca
             seen.add(asked(cluster))
             return all(one.done() for one in work)
 
-        until(done)
+        until(done, 3 * PATIENCE)
         assert client.gather(work) == list(range(1000))
 
     assert max(seen) <= 4  # however long the first one took to start: one where that is quick

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from distributed import Client, Scheduler, Worker
 
-from dask_steward.clusters.summary import GROUPS_SHOWN, SummaryPlugin
 from dask_steward.clusters import summary as module
+from dask_steward.clusters.summary import GROUPS_SHOWN, SummaryPlugin
 from dask_steward.keeper.control import _plain
 
 

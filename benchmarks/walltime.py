@@ -85,13 +85,15 @@ def counted(dask_scheduler):
 
 def make(n):
     import time
+    import numpy
     time.sleep(0.4)
-    return [n] * 100_000
+    # An array, as chunks are: distributed sends a list of as many numbers one by one, which takes a worker seconds.
+    return numpy.full(100_000, n)
 
 def use(chunk, phase):
     import time
     time.sleep(0.4)
-    return chunk[0] * phase
+    return int(chunk[0]) * phase
 
 client.register_plugin(Count())
 began = time.monotonic()

@@ -46,7 +46,6 @@ async def site(*workers: dict[str, Any]) -> AsyncIterator[tuple[Scheduler, Any]]
                 # However a test ends: a worker cannot close before its tasks have ended.
                 for held in HOLDS.values():
                     held.set()
-                HOLDS.clear()
 
 
 async def until(scheduler: Scheduler, done: Callable[[Demand], bool], target: float = 5.0) -> Demand:

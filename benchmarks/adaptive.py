@@ -109,10 +109,13 @@ class Jobs:
     ----------
     seen, ran : set of str
         Ids of those that were in the queue, and of those that held a node.
+    before : set of str
+        Ids of earlier ones of the same name, which do not count.
     """
 
     slurm: PrivateSlurm
     tag: str
+    before: set[str]
     seen: set[str] = field(default_factory=set)
     ran: set[str] = field(default_factory=set)
 
@@ -134,8 +137,8 @@ class Jobs:
                 jobs = self.slurm.jobs_with_tag(self.tag, ended=True)
             except RuntimeError:
                 continue  # the controller is busy
-            self.seen |= {job.id for job in jobs}
-            self.ran |= {job.id for job in jobs if job.node}
+            self.seen |= {job.id for job in jobs} - self.before
+            self.ran |= {job.id for job in jobs if job.node} - self.before
 
 
 @dataclass
@@ -159,12 +162,13 @@ def measure(slurm: PrivateSlurm, case: str, side: str, phases: int, think: float
     """Return how a side did."""
     processes, directives = CASES[case]
     slurm.wait_idle()
+    before = {job.id for job in slurm.queue(ended=True)}
     with Kernel(site.environment(slurm)) as kernel:
         kernel.profile("site", PROFILE.format(processes=processes, directives=json.dumps(directives)))
         peer = PEER.format(processes=processes, directives=list(directives), size=SIZES.get(side, ""))
         began = time.time()
         tag = kernel.run(OURS if side == "ours" else peer).value or ""
-        with Jobs(slurm, tag) as jobs:
+        with Jobs(slurm, tag, before) as jobs:
             ran = kernel.run(WORK.format(phases=phases, think=think), finish=False, limit=600.0)
             found = json.loads(ran.value or "{}")
             kernel.run("client.close(); cluster.close()")

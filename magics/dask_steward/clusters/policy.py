@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 #: Seconds that a first task of its kind must run for each doubling of the jobs that its siblings may call for.
 DOUBLING = 5.0
-#: Jobs that may be on their way together before any has run a task of a new kind, and the seconds without a worker in
-#: which their number doubles: to wait in a queue costs nothing, to wait for a second time behind the first does.
-HEDGE, HEDGE_DOUBLING = 4, 3.0
+#: Jobs that may be asked for before any has run a task of a new kind: at once, and after some seconds without any
+#: worker. To wait in a queue costs nothing, to wait for a second time behind the first does.
+PROBES, HEDGE, HEDGE_AFTER = 2, 4, 3.0
 #: Seconds that tasks of a new kind are taken for meanwhile, at most: Dask's own guess.
 GUESS = 0.5
 #: Share of the workers' memory that results may fill: from there on Dask's workers begin to spill to disk.
@@ -59,13 +59,12 @@ def threads_of(work: Work, slots: int, *, waited: float = 0.0, target: float = 1
     target : float
         Seconds in which the work should be done.
     """
-    # One job is the probe; while too few of its tasks have ended, the guess from it may double now and then.
+    # While too few of its tasks have ended, the guess from a probe may double now and then.
     guessed = sum(min(one.threads, math.ldexp(slots, min(30, int(one.tried / DOUBLING)))) for one in work.probes)
     # What has never run must find a thread that does not belong to a long task, or it will never be known.
     least: float = 1
     if work.fresh:
-        doublings = min(30, int(waited / HEDGE_DOUBLING))
-        hedge = slots * min(HEDGE, 2**doublings) if doublings else 0
+        hedge = slots * (PROBES if waited < HEDGE_AFTER else HEDGE)
         least = max(work.stuck + 1, min(hedge, work.ready * GUESS / target))
     return min(work.ready, max(work.threads + guessed, least))
 

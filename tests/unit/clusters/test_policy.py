@@ -45,7 +45,8 @@ def demand(*works: Work, loads: dict[str, Load] | None = None, waiting: int = 0)
         (Work(ready=0), 0),
         (Work(ready=64, threads=5.12), 5.12),
         (Work(ready=3, threads=3.0), 3),
-        (Work(ready=1000, fresh=True), 1),  # never seen: one job finds out
+        (Work(ready=1000, fresh=True), 8),  # never seen: two jobs find out
+        (Work(ready=1, fresh=True), 1),
         (Work(ready=1000, probes=(Probe(1000.0, 0.4),)), 4),
         (Work(ready=1000, probes=(Probe(1000.0, 5.1),)), 8),
         (Work(ready=1000, probes=(Probe(1000.0, 26.0),)), 128),
@@ -59,8 +60,8 @@ def test_threads_of_work(work: Work, threads: float) -> None:
     assert threads_of(work, 4) == threads
 
 
-def test_a_thousand_new_tasks_are_one_job_and_a_long_one_of_them_grows_step_by_step() -> None:
-    assert needed(demand(Work(ready=1000, fresh=True)), "main", PLAIN, []) == 1
+def test_a_thousand_new_tasks_are_two_jobs_and_a_long_one_of_them_grows_step_by_step() -> None:
+    assert needed(demand(Work(ready=1000, fresh=True)), "main", PLAIN, []) == 2
 
     def after(seconds: float) -> int:
         return needed(demand(Work(ready=1000, probes=(Probe(1000.0, seconds),))), "main", PLAIN, jobs(1))
@@ -70,7 +71,7 @@ def test_a_thousand_new_tasks_are_one_job_and_a_long_one_of_them_grows_step_by_s
 
 @pytest.mark.parametrize(
     ("tasks", "waited", "count"),
-    [(64, 0.0, 1), (64, 2.9, 1), (64, 3.0, 2), (64, 6.0, 2), (1000, 6.0, 4), (1000, 3600.0, 4), (8, 3600.0, 1)],
+    [(40, 0.0, 1), (64, 0.0, 2), (1000, 2.9, 2), (1000, 3.0, 4), (1000, 3600.0, 4), (40, 3600.0, 1)],
 )
 def test_more_jobs_come_for_new_tasks_while_nothing_runs_yet_but_few(tasks: int, waited: float, count: int) -> None:
     assert needed(demand(Work(ready=tasks, fresh=True)), "main", PLAIN, jobs(1, step="queued"), waited) == count

@@ -174,7 +174,7 @@ def test_a_place_in_the_queue_is_given_up_after_patience(
     with Client(cluster) as client:
         work = client.map(held, range(4), name="never")
         until(lambda: jobs_of(queue, cluster))
-        assert asked(cluster) == 1
+        assert 1 <= asked(cluster) <= 2
 
         del work
 
@@ -258,7 +258,8 @@ def test_work_that_needs_a_resource_calls_for_the_group_that_has_it(begin: Calla
         work = client.map(abs, range(-3, 0), resources={"big": 1})
         assert client.gather(work, asynchronous=False) == [3, 2, 1]
         groups = cluster.state["groups"]
-        assert (groups["main"]["jobs"], groups["large"]["jobs"]) == (1, 1)
+        assert groups["main"]["jobs"] == 1
+        assert 1 <= groups["large"]["jobs"] <= 2
         del work
 
         until(lambda: cluster.state["groups"]["large"]["jobs"] == 0)

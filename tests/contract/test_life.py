@@ -162,6 +162,13 @@ def test_start_without_waiting_shows_itself_at_once(begin: Begin) -> None:
     cluster.wait_for_workers(1, timeout=PATIENCE)
 
 
+def test_a_client_of_a_cluster_that_is_still_starting(begin: Callable[..., Any]) -> None:
+    cluster = begin(wait=False)
+
+    with cluster.get_client() as client:
+        assert client.submit(sum, [1, 2]).result(timeout=PATIENCE) == 3
+
+
 def test_stop_by_somebody_else_while_it_starts(site: Site, begin: Begin) -> None:
     cluster = begin(wait=False)
 

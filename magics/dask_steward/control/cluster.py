@@ -234,9 +234,17 @@ class Cluster(Handle):
         return follow_logs(self._folder, job=job, keeper=keeper, ended=self._ended)
 
     def get_client(self) -> Client:
-        """Return a new client of the cluster."""
+        """Return a new client of the cluster; one that is still starting is waited for until it has a scheduler.
+
+        Raises
+        ------
+        StartFailed
+            If the cluster ended before it had one.
+        """
         from distributed import Client
 
+        if not self.asynchronous:
+            self._wait_for_scheduler()
         return Client(self)
 
     # -- end --

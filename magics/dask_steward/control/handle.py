@@ -141,8 +141,10 @@ class Handle:
                     tls_client_key=tls["key"],
                     require_encryption=True,
                 )
-            else:
+            elif self.scheduler_address:
                 self._security = Security()
+            else:  # its keys are not known yet
+                return Security()
         return self._security
 
     @property

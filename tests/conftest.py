@@ -110,6 +110,8 @@ def _isolate() -> Path:
     base = Path(tempfile.mkdtemp(prefix="dsk-", dir="/tmp"))
     foreign = ("DASK", "DASK_STEWARD_", "JUPYTER", "IPYTHON", "SLURM_", "XDG_")
     kept = {"DASK_STEWARD_SEED", "DASK_STEWARD_TIMES"}  # of the fault tests
+    # What a worker of pytest-xdist starts belongs to the run that started it, which looks at the end what is left.
+    session = os.environ.get(SESSION_VARIABLE) if "PYTEST_XDIST_WORKER" in os.environ else None
     for name in [name for name in os.environ if name.startswith(foreign) and name not in kept]:
         del os.environ[name]
     folders = {
@@ -131,7 +133,7 @@ def _isolate() -> Path:
     os.environ["NO_COLOR"] = "1"
     # ipykernel's debugger warns about frozen modules on standard error, in every kernel.
     os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
-    os.environ[SESSION_VARIABLE] = uuid.uuid4().hex
+    os.environ[SESSION_VARIABLE] = session or uuid.uuid4().hex
     return base
 
 

@@ -54,7 +54,8 @@ def node_quote(value: str) -> str:
     '"\\\\$(rm -rf x)\\\\`y\\\\`"'
     """
     quoted = value.replace("\\", "\\\\").replace('"', '\\"').replace("`", "\\`")
-    quoted = re.sub(r"\$(?![A-Za-z_]|\{[A-Za-z_][A-Za-z0-9_]*\})", r"\\$", quoted)
+    # Not $_, which is the shell's own and nobody's variable.
+    quoted = re.sub(r"\$(?![A-Za-z]|_[A-Za-z0-9_]|\{(?:[A-Za-z]|_[A-Za-z0-9_])[A-Za-z0-9_]*\})", r"\\$", quoted)
     return f'"{quoted}"'
 
 

@@ -25,6 +25,9 @@ from dask_steward.errors import StartFailed
 TAG = "dask-steward-abcdefghij"
 ENVIRONMENT = {"TMPDIR": "/scratch/a b", "_x1": "under", "HOME": "/home/$NOT", "PATH": "/usr/bin:/bin"}
 NASTY = [
+    "$_",
+    "${_}",
+    "${_x}$__",
     "$(touch pwned)",
     "`touch pwned`",
     "; touch pwned",
@@ -62,9 +65,9 @@ NASTY = [
 
 
 def expanded(value: str) -> str:
-    """Return what a value means: only $NAME and ${NAME} are expanded."""
+    """Return what a value means: only $NAME and ${NAME} are expanded, and $_ is the shell's own."""
     return re.sub(
-        r"\$(?:([A-Za-z_][A-Za-z0-9_]*)|\{([A-Za-z_][A-Za-z0-9_]*)\})",
+        r"\$(?:([A-Za-z][A-Za-z0-9_]*|_[A-Za-z0-9_]+)|\{([A-Za-z][A-Za-z0-9_]*|_[A-Za-z0-9_]+)\})",
         lambda found: ENVIRONMENT.get(found[1] or found[2], ""),
         value,
     )

@@ -147,12 +147,12 @@ def test_adapt_ends_without_a_change_of_size(resized: Any) -> None:
         {"minimum": 0, "maximum": 1, "interval": "0 s"},
         {"minimum": 0, "maximum": 1, "interval": "soon"},
         {"minimum": 0, "maximum": 1, "wait_count": 0},
-        {"minimum": 0, "maximum": 1, "colour": "red"},
+        {"minimum": 0, "maximum": 1, "group": "no-such"},
     ],
     ids=str,
 )
 def test_wrong_limits_are_refused(resized: Any, limits: dict[str, Any]) -> None:
-    with pytest.raises(ds.UsageError, match="adapt"):
+    with pytest.raises(ds.UsageError, match="adapt|group"):
         resized.adapt(**limits)
 
     assert resized.state["adapt"] is None

@@ -125,7 +125,7 @@ class Submitter:
             # Half as many may fit in what is left of the limit.
             group.at_most = max(1, len(batch) // 2)
             if error.arrays and len(batch) == 2:
-                self._most = 1  # no array is shorter: it is not their length, this site takes none
+                self._arrays, self._most = False, 1  # no array is shorter: it is not their length, this site takes none
             roster.forget(batch)
         elif len(batch) > 1 and (error.arrays or not error.retryable):
             # An array was refused; whether arrays are the trouble, one job alone will show.

@@ -152,7 +152,7 @@ def test_adapt_ends_without_a_change_of_size(resized: Any) -> None:
     ids=str,
 )
 def test_wrong_limits_are_refused(resized: Any, limits: dict[str, Any]) -> None:
-    with pytest.raises(ds.UsageError, match="adapt|group"):
+    with pytest.raises(ds.UsageError, match=r"adapt|group"):
         resized.adapt(**limits)
 
     assert resized.state["adapt"] is None

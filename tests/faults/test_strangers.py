@@ -218,7 +218,9 @@ def test_another_user_reaches_nothing_of_a_cluster_on_slurm(slurm_stage: SlurmSt
     """
     started = slurm_stage.full()
     jobs = slurm_stage.ours(started, "RUNNING")
-    workers = [one for job in jobs for one in slurm_stage.slurm.processes_on_nodes(job=job.id)]
+    everybody = slurm_stage.slurm.processes_on_nodes()
+    workers = [one for one in everybody if one.environment.get("SLURM_JOB_NAME") == started.tag]
+    assert len(jobs) == 3
     for parent in (slurm_stage.folder, *slurm_stage.folder.parents[:3]):
         parent.chmod(0o755)
     spool = list(slurm_stage.slurm.folder.glob("spool-n*/job*/*"))

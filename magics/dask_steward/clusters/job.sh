@@ -58,6 +58,26 @@ fi
 
 steward_parent=@{parent}
 steward_dir="$steward_parent/@{tag}.$steward_job"
+steward_mark="DASK_STEWARD_JOB=@{tag}.$steward_job"
+steward_worker=
+# From here on a signal leaves nothing behind.
+steward_end() {
+  trap '' TERM INT HUP
+  steward_worker=${steward_worker:-$!}  # the signal may have come before it was noted
+  if [ -n "$steward_worker" ]; then
+    disown "$steward_worker" 2>/dev/null  # else bash writes "Killed" and the whole command behind its last words
+    kill -KILL -- "-$steward_worker" 2>/dev/null
+  fi
+  # What left the group (a daemon, a setsid) still carries the job's mark.
+  for steward_file in $(grep -lzsFx -- "$steward_mark" /proc/[0-9]*/environ 2>/dev/null); do
+    steward_pid=${steward_file#/proc/}
+    kill -KILL "${steward_pid%/environ}" 2>/dev/null
+  done
+  rm -rf -- "$steward_dir"
+}
+trap 'steward_end; exit 143' TERM INT HUP
+
+rm -rf -- "$steward_dir"  # of this job's life before, where the manager starts it again
 if ! { mkdir -p "$steward_parent" && mkdir -m 700 "$steward_dir"; }; then
   steward_say "no local directory can be made in $steward_parent"
   exit 1
@@ -77,7 +97,6 @@ for steward_file in "$steward_parent"/dask-steward-*.*/.steward; do
   fi
   rm -rf -- "${steward_file%/.steward}"
 done
-steward_mark="DASK_STEWARD_JOB=@{tag}.$steward_job"
 
 # The worker runs in a process group of its own and does not inherit the line.
 set -m
@@ -90,19 +109,6 @@ set -m
 ) &
 steward_worker=$!
 set +m
-
-steward_end() {
-  trap '' TERM INT HUP
-  disown "$steward_worker" 2>/dev/null  # else bash writes "Killed" and the whole command behind the worker's last words
-  kill -KILL -- "-$steward_worker" 2>/dev/null
-  # What left the group (a daemon, a setsid) still carries the job's mark.
-  for steward_file in $(grep -lzsFx -- "$steward_mark" /proc/[0-9]*/environ 2>/dev/null); do
-    steward_pid=${steward_file#/proc/}
-    kill -KILL "${steward_pid%/environ}" 2>/dev/null
-  done
-  rm -rf -- "$steward_dir"
-}
-trap 'steward_end; exit 143' TERM INT HUP
 
 steward_watching() {
   if [ "$steward_watch" = line ]; then

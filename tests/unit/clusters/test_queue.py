@@ -174,7 +174,7 @@ async def force(
     monkeypatch.setattr(queue_module, "IDLE_INTERVAL", 0.05)
     monkeypatch.setattr(queue_module, "UNKNOWN_INTERVAL", 0.05)
     monkeypatch.setattr(queue_module, "BURST", 0.01)
-    monkeypatch.setattr(leaving, "CANCEL_AGAIN", 0.2)
+    monkeypatch.setattr(leaving, "CANCEL_AGAIN", 1.0)
     monkeypatch.setattr(leaving, "RELEASE_LIMIT", 2.0)
     monkeypatch.setattr(leaving, "end_marked", lambda *arguments: None)
     monkeypatch.setattr(groups_module, "RETRY_PAUSES", (1.0, 2.0))
@@ -685,7 +685,7 @@ async def test_a_job_near_its_end_is_replaced_then_emptied_then_cancelled(
 
     assert agent.drains[0][0] == {"j1": ["tls://j1"]}
     assert agent.drains[0][1]["lose"]
-    await until(lambda: fake.cancels == [("100",)])
+    await until(lambda: set(fake.cancels) == {("100",)})
     assert any("task long had run 42 s" in one for one in force.warnings)
 
 
@@ -738,7 +738,7 @@ async def test_queued_jobs_go_first_and_running_ones_are_retired_before_they_are
     addresses = {key: connect(force, key) for key in ("j1", "j2")}
 
     await force.scale(2)
-    assert fake.cancels == [(force.jobs["j3"].id,)]
+    assert set(fake.cancels) == {(force.jobs["j3"].id,)}
 
     agent.may_drain.clear()
     scaling = asyncio.create_task(force.scale(1))

@@ -547,7 +547,7 @@ async def test_many_jobs_are_one_array(force: QueueWorkforce, fake: FakeQueue, t
     assert ("j1.7", "held", "100_7") in written(tmp_path)
 
     await force.scale(0)
-    assert len(fake.cancels) == 1
+    assert len(set(fake.cancels)) == 1
 
 
 @pytest.mark.asyncio
@@ -761,7 +761,7 @@ async def test_a_cancel_that_fails_is_done_again(force: QueueWorkforce, fake: Fa
     await force.scale(1)
 
     await until(lambda: len(fake.live()) == 1)
-    assert len(fake.cancels) == 3
+    assert len(fake.cancels) >= 3
     assert len(set(fake.cancels)) == 1
 
 

@@ -3,9 +3,11 @@
 #   make demo         run examples/quickstart.ipynb on the local profile and show what it did
 #   make test         lint, then every test, documentation and examples included (what .ci/run calls)
 #   make test-quick   unit tests only
+#   make test-lab     the JupyterLab half: its unit tests (jest), then a real JupyterLab in a real browser
 #   make test-accounting  limits and the archive on a Slurm with a database: not part of `make test`, since it needs
 #                     MariaDB and slurmdbd (Debian: slurmdbd slurm-wlm-mysql-plugin mariadb-server)
-#   make lint         ruff (rules and format), mypy --strict, the layer rules
+#   make lint         ruff (rules and format), mypy --strict, the layer rules; ESLint, Prettier, stylelint, tsc
+#   make lab          build the JupyterLab extension and link it into .venv
 #   make format       what ruff can put right by itself
 #   make docs         build docs/_build/html, warnings are errors
 #   make bench        the figures of docs/ measured again
@@ -16,16 +18,20 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help setup system accounting demo test test-quick test-accounting lint format docs bench constraints clean
+.PHONY: help setup lab system accounting demo test test-quick test-lab test-accounting lint lint-lab format docs bench constraints clean
 
 # Relative, so that a clone works in any folder, blanks in its name included.
 PY := .venv/bin/python
+NODE := PATH="$$PWD/node_modules/.bin:$$PATH"
 
 help:
 	@sed -n 's/^#   //p' Makefile
 
 setup:
 	@scripts/setup.sh python
+
+lab: setup
+	@scripts/setup.sh lab
 
 system: setup
 	@scripts/setup.sh system
@@ -39,13 +45,19 @@ demo: setup
 # Lint and quick tests come first: most mistakes are found within a minute.
 # The documentation is built by tests/docs. The fault suite is alone on the machine: it asks how soon after a death the
 # last job was gone.
-test: system lint
+test: system lint lint-lab
+	@$(NODE) jest --silent
 	@$(PY) -m pytest -n 2 --dist loadscope tests/unit tests/docs
+	@$(PY) -m pytest -n 2 --dist loadscope tests/server tests/ui tests/packaging
 	@$(PY) -m pytest -n 2 --dist loadscope tests/contract tests/faces tests/examples
 	@$(PY) -m pytest tests/faults
 
 test-quick: setup
 	@$(PY) -m pytest -n 2 --dist loadscope tests/unit
+
+test-lab: system lab
+	@$(NODE) jest
+	@$(PY) -m pytest -n 2 --dist loadscope tests/server tests/ui tests/packaging
 
 test-accounting: accounting
 	@$(PY) -m pytest tests/accounting
@@ -55,6 +67,12 @@ lint: setup
 	@$(PY) -m ruff format --check --quiet . || { echo 'lint: not formatted, run make format' >&2; exit 1; }
 	@$(PY) -m mypy
 	@$(PY) -c 'from importlinter.cli import lint_imports; raise SystemExit(lint_imports(no_cache=True, no_logo=True))'
+
+lint-lab: lab
+	@$(NODE) eslint --max-warnings 0 labextension
+	@$(NODE) prettier --log-level warn --check 'labextension/**/*.{ts,tsx,css,json}'
+	@$(NODE) stylelint 'labextension/style/**/*.css'
+	@$(NODE) tsc --noEmit --project tsconfig.test.json
 
 format: setup
 	@$(PY) -m ruff check --fix-only --quiet .

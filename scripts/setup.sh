@@ -2,7 +2,8 @@
 # Make what the Makefile's targets need, from nothing, and say nothing when it is there already.
 #
 #   scripts/setup.sh            .venv in this repository, with the tested set of constraints.txt
-#   scripts/setup.sh system     the Debian packages that the tests need, a real Slurm above all (root only; else says what is missing)
+#   scripts/setup.sh lab        the JupyterLab extension, built by Node and linked into .venv
+#   scripts/setup.sh system     the Debian packages that the tests need: a real Slurm, Chromium (root only; else says what is missing)
 #   scripts/setup.sh accounting   those of `make test-accounting`: slurmdbd and a MariaDB
 #
 # STEWARD_PYTHON=3.12 (or a path) chooses the interpreter, STEWARD_NO_UV=1 keeps to venv + pip.
@@ -50,7 +51,9 @@ install_missing() {
 }
 
 setup_system() {
-    install_missing slurmctld:slurmctld slurmd:slurmd sbatch:slurm-client munged:munge ip:iproute2
+    install_missing slurmctld:slurmctld slurmd:slurmd sbatch:slurm-client munged:munge ip:iproute2 chromium:chromium
+    # Without a font of its own a page is drawn with boxes.
+    [ -d /usr/share/fonts/truetype/dejavu ] || install_missing no-program:fonts-dejavu-core
 }
 
 setup_accounting() {
@@ -116,7 +119,7 @@ venv_is_ours() {
 with_uv() {
     [ -d "$venv" ] || "$1" venv --quiet --python "${STEWARD_PYTHON:->=3.10,<3.14}" "$venv" || return 1
     say "installing the tested set into $venv (uv)"
-    "$1" pip install --quiet --python "$venv/bin/python" --constraint constraints.txt --editable '.[test,docs]'
+    SKIP_JUPYTER_BUILDER=1 "$1" pip install --quiet --python "$venv/bin/python" --constraint constraints.txt --editable '.[test,docs]'
 }
 
 with_pip() {
@@ -126,7 +129,7 @@ with_pip() {
     # One that uv made holds no pip.
     "$venv/bin/python" -m pip --version >/dev/null 2>&1 || { rm -rf "$venv" && "$python" -m venv "$venv"; }
     say "installing the tested set into $venv (pip, which takes a few minutes)"
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test,docs]'
+    SKIP_JUPYTER_BUILDER=1 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test,docs]'
 }
 
 setup_python() {
@@ -141,12 +144,53 @@ setup_python() {
         export XDG_CACHE_HOME=$repo/.cache
     fi
     venv_is_ours || rm -rf "$venv"
-    mkdir -p .cache
+    # An editable install wants the folder of the JupyterLab half, which `setup.sh lab` fills.
+    mkdir -p .cache magics/dask_steward/labextension
     if ! { uv=$(find_uv) && with_uv "$uv"; }; then
         with_pip
     fi
     printf '%s' "$repo" >"$stamp.path"
     printf '%s' "$want" >"$stamp"
+}
+
+node_is_new_enough() {
+    has node && node -e '
+        const [major, minor] = process.versions.node.split(".").map(Number);
+        process.exit(major > 22 || (major === 22 && minor >= 12) || (major === 20 && minor >= 19) ? 0 : 1)'
+}
+
+lab_fingerprint() {
+    { cat "$stamp.path" package.json yarn.lock .yarnrc.yml tsconfig.json
+      find labextension -type f -not -path 'labextension/lib/*' -print0 | LC_ALL=C sort -z | xargs -0 cat; } |
+        sha256sum | cut -d' ' -f1
+}
+
+install_node_modules() {
+    local want
+    want=$(cat package.json yarn.lock .yarnrc.yml | sha256sum | cut -d' ' -f1)
+    [ -e node_modules/.steward-setup ] && [ "$(cat node_modules/.steward-setup)" = "$want" ] && return 0
+    say "installing node_modules"
+    local log=.cache/jlpm.log
+    # Some sites mirror npm's registry only: yarn's own default does not answer there.
+    "$repo/$venv/bin/jlpm" install --immutable >"$log" 2>&1 ||
+        YARN_NPM_REGISTRY_SERVER=$(npm config get registry 2>/dev/null) "$repo/$venv/bin/jlpm" install --immutable >>"$log" 2>&1 ||
+        { tail -n 20 "$log" >&2; return 1; }
+    printf '%s' "$want" >node_modules/.steward-setup
+}
+
+setup_lab() {
+    local want built=magics/dask_steward/labextension
+    if ! node_is_new_enough; then
+        shout "the JupyterLab extension cannot be built: Node 20.19, or 22.12 and newer, is not on PATH"
+        return 0
+    fi
+    install_node_modules
+    want=$(lab_fingerprint)
+    [ -e .cache/lab-built ] && [ "$(cat .cache/lab-built)" = "$want" ] && [ -e $built/package.json ] && return 0
+    say "building the JupyterLab extension"
+    PATH=$repo/$venv/bin:$PATH jlpm build:prod >.cache/lab-build.log 2>&1 || { tail -n 40 .cache/lab-build.log >&2; return 1; }
+    "$venv/bin/jupyter-builder" develop . --overwrite >>.cache/lab-build.log 2>&1 || { tail -n 20 .cache/lab-build.log >&2; return 1; }
+    printf '%s' "$want" >.cache/lab-built
 }
 
 # Two targets at once must not both build the environment.
@@ -157,6 +201,7 @@ if command -v flock >/dev/null; then
 fi
 case ${1:-python} in
 python) setup_python ;;
+lab) setup_lab ;;
 system) setup_system ;;
 accounting) setup_accounting ;;
 *) say "unknown argument $1"; exit 2 ;;

@@ -83,6 +83,7 @@ _LAZY = {
     **dict.fromkeys(("compare", "preview"), "dask_steward.control.preview"),
     **dict.fromkeys(("Discovery", "discover"), "dask_steward.control.discover"),
     **dict.fromkeys(("Candidate", "Preview"), "dask_steward.control.previewed"),
+    "_jupyter_server_extension_points": "dask_steward.server",
     "Cluster": "dask_steward.control.cluster",
     "Held": "dask_steward.control.held",
     "OneMachine": "dask_steward.control.one_machine",

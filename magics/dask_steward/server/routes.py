@@ -1,0 +1,23 @@
+"""All routes under ``dask-steward/api/``; a module with handlers exports its own as ``ROUTES``."""
+
+from __future__ import annotations
+
+from dask_steward.server.base import Handler, NotFound
+
+#: Where the interface is, under the server's base URL.
+PREFIX = "dask-steward/api"
+
+#: An id, a name: anything up to the next slash; the handler says 404 to what is none.
+SEGMENT = r"([^/]+)"
+
+
+def routes() -> list[tuple[str, type[Handler]]]:
+    """Return every route as ``(pattern under PREFIX, handler)``, the first match wins."""
+    found: list[tuple[str, type[Handler]]] = []
+    return found
+
+
+def handlers() -> list[tuple[str, type[Handler]]]:
+    """Return the routes as Jupyter's server takes them, with a last one for what is none."""
+    found = [(rf"{PREFIX}/{pattern}", handler) for pattern, handler in routes()]
+    return [*found, (rf"{PREFIX}(?:/.*)?", NotFound)]

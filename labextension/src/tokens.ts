@@ -370,6 +370,8 @@ export interface IStewardModel {
   /** Living ones first, then by age. */
   readonly clusters: readonly ICluster[];
   readonly profiles: readonly IProfile[];
+  /** Of files that cannot be read at all, and so are no profile. */
+  readonly profileProblems: readonly IProblem[];
   readonly held: IHeldAnswer | null;
   readonly kernelspecs: readonly IKernelspec[];
   /** The cluster whose card is open and whose dashboards are listed; null where there is none. */
@@ -382,8 +384,17 @@ export interface IStewardModel {
   readonly currentChanged: ISignal<IStewardModel, ICluster | null>;
   /** What a person hears: one sentence for each change of a cluster's state (the live region). */
   readonly announced: ISignal<IStewardModel, ICluster>;
+  /** A cluster that was asked for in this very page (`start`, `retry`), as soon as it has an id. */
+  readonly started: ISignal<IStewardModel, ICluster>;
+
+  /** The time by the server's clock, in seconds since the epoch: facts of clusters are of that clock. */
+  now(): number;
+  /** Read everything again. */
+  refresh(): Promise<void>;
 
   cluster(id: string): ICluster | null;
+  /** Say which kernel the notebook or console in front has; its cluster is `current` unless a card is selected. */
+  setKernel(kernelId: string | null): void;
   /** Open a card; null lets the model choose: the current notebook's cluster, else the newest living one. */
   select(id: string | null): void;
 
@@ -401,6 +412,7 @@ export interface IStewardModel {
   connect(id: string): Promise<IConnect>;
 
   refreshProfiles(): Promise<void>;
+  refreshKernelspecs(): Promise<void>;
   schema(system: string): Promise<Record<string, unknown>>;
   validateProfile(name: string, profile: Record<string, unknown>): Promise<IProblem[]>;
   saveProfile(name: string, profile: Record<string, unknown>, create: boolean): Promise<IProfile>;
@@ -450,6 +462,8 @@ export const IStewardModel = new Token<IStewardModel>(
 export interface IAttachments {
   /** The cluster of a kernel: attached by a person or a magic, else one that the kernel owns. */
   of(kernelId: string | null | undefined): ICluster | null;
+  /** Remember that a kernel uses a cluster (null: none any more), where no magic says so. */
+  attach(kernelId: string, clusterId: string | null): void;
   readonly changed: ISignal<IAttachments, void>;
 }
 

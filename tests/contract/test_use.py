@@ -33,16 +33,29 @@ STATE: dict[str, Any] = {
     "since": NUMBER,
     "created": NUMBER,
     "tenure": str,
-    "owner": {"kind": str, "host": str, "boot_id": str, "pid": int, "start_time": int},
+    "owner": {
+        "kind": str,
+        "host": str,
+        "boot_id": str,
+        "pid": int,
+        "start_time": int,
+        "kernel_id": TEXT_OR_NONE,
+        "session": TEXT_OR_NONE,
+    },
     "keeper": {"host": str, "boot_id": str, "pid": int, "start_time": int},
     "guard": {"host": str, "boot_id": str, "pid": int, "start_time": int},
     "workers": {"asked": int, "queued": int, "running": int, "lost": int},
     "threads": int,
+    "cpu": {"used": NUMBER, "limit": int},
     "memory": {"limit": int, "used": int, "spilled": int},
     "tasks": {"groups": list, "per_second": NUMBER},
     "scheduler": {"address": str, "dashboard": TEXT_OR_NONE, "dashboard_reason": TEXT_OR_NONE},
     "holdings": list,
     "spend": {"core_seconds_held": NUMBER, "core_seconds_busy": NUMBER},
+    "cores_held": int,
+    "idle_since": (int, float, type(None)),
+    "ends_at": (int, float, type(None)),
+    "ends_by": TEXT_OR_NONE,
     "adapt": (dict, type(None)),
     "warnings": list,
     "logs": str,
@@ -56,6 +69,9 @@ HOLDING: dict[str, Any] = {
     "expected_start": (int, float, type(None)),
     "node": TEXT_OR_NONE,
     "since": (int, float, type(None)),
+    "group": TEXT_OR_NONE,
+    "ends": (int, float, type(None)),
+    "key": str,
 }
 
 
@@ -90,6 +106,8 @@ def test_state_has_every_field_with_its_type(site: Site, cluster: Any) -> None:
     assert state["state"] == "running"
     assert state["workers"] == {"asked": 2, "queued": 0, "running": 2, "lost": 0}
     assert state["threads"] == 4
+    assert state["cpu"]["limit"] == 4
+    assert state["cores_held"] == 4
     assert state["memory"]["limit"] == pytest.approx(2 * 600e6, rel=0.01)
     assert state["tenure"] == "kernel"
     assert state["owner"]["pid"] == os.getpid()

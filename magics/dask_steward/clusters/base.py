@@ -49,7 +49,10 @@ class Counts:
 
 @dataclass
 class HoldingView:
-    """One holding as every face shows it; times in seconds since the epoch."""
+    """One holding as every face shows it; times in seconds since the epoch.
+
+    Its `key` is our own name for it, unique in its cluster, also while there is no id yet.
+    """
 
     kind: str
     id: str | None
@@ -60,6 +63,7 @@ class HoldingView:
     since: float | None = None
     group: str | None = None
     ends: float | None = None
+    key: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON."""
@@ -225,6 +229,14 @@ class Workforce(abc.ABC):
     @abc.abstractmethod
     def core_seconds(self) -> float:
         """Return core-seconds held so far."""
+
+    @abc.abstractmethod
+    def cores_held(self) -> int:
+        """Return the cores that are held now: by so much `core_seconds` grows each second."""
+
+    def job_of(self, worker: str) -> str | None:
+        """Return the id of the job in which a worker of this name runs; None where workers are no jobs."""
+        return None
 
     @abc.abstractmethod
     def size(self, group: str = MAIN) -> int:

@@ -118,6 +118,11 @@ class Job:
         self.connected = self.expiring = False
         self.workers.clear()
 
+    @property
+    def lives(self) -> bool:
+        """Whether it runs, as far as is known: its cores are held."""
+        return self.started is not None and self.ended is None
+
     def lived(self, now: float) -> float:
         """Return how long (seconds) its present life has lasted, or did."""
         return (self.ended or now) - self.started if self.started is not None else 0.0

@@ -128,7 +128,7 @@ class LocalWorkforce(Workforce):
 
     def holdings(self) -> list[HoldingView]:
         return [
-            HoldingView("process", one.id, one.step, since=one.since)
+            HoldingView("process", one.id, one.step, since=one.since, key=one.key)
             for one in self.site.log.known.values()
             if one.open
         ]
@@ -155,9 +155,12 @@ class LocalWorkforce(Workforce):
 
     def core_seconds(self) -> float:
         now = time.monotonic()
-        self._held += (now - self._counted) * self._threads * len(self._workers)
+        self._held += (now - self._counted) * self.cores_held()
         self._counted = now
         return self._held
+
+    def cores_held(self) -> int:
+        return self._threads * len(self._workers)
 
     def size(self, group: str = MAIN) -> int:
         if group != MAIN:

@@ -121,7 +121,16 @@ class QueueWorkforce(Workforce):
     def holdings(self) -> list[HoldingView]:
         return [
             HoldingView(
-                "job", job.id, job.step, job.reason, job.expected_start, job.node, job.since, job.group, job.ends
+                "job",
+                job.id,
+                job.step,
+                job.reason,
+                job.expected_start,
+                job.node,
+                job.since,
+                job.group,
+                job.ends,
+                job.key,
             )
             for job in self.roster.holding
         ]
@@ -156,6 +165,14 @@ class QueueWorkforce(Workforce):
         now = time.time()
         groups = self.roster.groups
         return sum((job.spent + job.lived(now)) * groups[job.group].shape.cores for job in self.roster.jobs.values())
+
+    def cores_held(self) -> int:
+        groups = self.roster.groups
+        return sum(groups[job.group].shape.cores for job in self.roster.jobs.values() if job.lives)
+
+    def job_of(self, worker: str) -> str | None:
+        job = self.roster.job_of(worker)
+        return job.id if job is not None else None
 
     # -- the loop --
 

@@ -235,6 +235,7 @@ class RemoteAgent(Agent):
     async def summary(self) -> dict[str, Any]:
         nothing = {
             "threads": 0,
+            "cpu": {"used": 0.0, "limit": 0},
             "memory": {"limit": 0, "used": 0, "spilled": 0},
             "tasks": {"groups": [], "per_second": 0.0},
             "busy_seconds": 0.0,

@@ -125,11 +125,15 @@ class SchedulerJob:
         if not self.holding:
             return []
         known = (self.id, self.step, self._reason, self._expected, self.node, self._since)
-        return [HoldingView("job", *known, group=KEY, ends=self._ends)]
+        return [HoldingView("job", *known, group=KEY, ends=self._ends, key=KEY)]
 
     def core_seconds(self) -> float:
         """Return core-seconds held so far."""
         return ((self._ended or time.time()) - self._started) * self._cores if self._started is not None else 0.0
+
+    def cores_held(self) -> int:
+        """Return the cores that it holds now."""
+        return self._cores if self._started is not None and self._ended is None else 0
 
     @property
     def warning(self) -> str | None:

@@ -158,6 +158,9 @@ class SlurmSystem(System):
     def core_seconds(self) -> float:
         return self._scheduler_job.core_seconds() if self._scheduler_job is not None else 0.0
 
+    def cores_held(self) -> int:
+        return self._scheduler_job.cores_held() if self._scheduler_job is not None else 0
+
     def warnings(self) -> list[str]:
         found = (self._scheduler_job and self._scheduler_job.warning, self._remote and self._remote.warning)
         return [one for one in found if one]
@@ -217,9 +220,6 @@ class SlurmSystem(System):
         import dask
 
         return dask.config.get(f"jobqueue.{self.options.get('config_name') or 'slurm'}.{key}", None)
-
-    def _interface(self) -> Any:
-        return self._config("interface")
 
 
 def _ports(given: Any) -> tuple[int, int] | None:

@@ -56,10 +56,12 @@ class SummaryPlugin(SchedulerPlugin):
         self._left(worker)
 
     def summary(self, scheduler: Scheduler) -> dict[str, Any]:
-        """Return ``threads``, ``memory`` (bytes) and ``tasks`` of the state that every face shows."""
+        """Return ``threads``, ``cpu`` (cores), ``memory`` (bytes) and ``tasks`` of the state that every face shows."""
         limit = used = spilled = threads = 0
+        percent = 0.0
         for worker in scheduler.workers.values():
             threads += worker.nthreads
+            percent += worker.metrics.get("cpu") or 0.0
             limit += worker.memory_limit
             memory = worker.memory
             used += memory.process
@@ -77,6 +79,8 @@ class SummaryPlugin(SchedulerPlugin):
         self._measure(finished)
         return {
             "threads": threads,
+            # A thread that computes may use more than its core: numpy brings threads of its own.
+            "cpu": {"used": round(percent / 100, 1), "limit": threads},
             "memory": {"limit": limit, "used": used, "spilled": spilled},
             "tasks": {"groups": groups[:GROUPS_SHOWN], "per_second": round(self._rate, 1)},
         }

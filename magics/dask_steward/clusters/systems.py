@@ -127,6 +127,10 @@ class System(abc.ABC):
         """Return core-seconds held for the scheduler so far."""
         return 0.0
 
+    def cores_held(self) -> int:
+        """Return the cores that are held for the scheduler now."""
+        return 0
+
     def warnings(self) -> list[str]:
         """Return sentences about the scheduler that a person should see."""
         return []

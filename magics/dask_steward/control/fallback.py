@@ -15,8 +15,9 @@ def state_of(entry: Entry) -> dict[str, Any]:
     """Return the state in the form of a keeper's own, with nothing invented: what is not known is 0 or None."""
     state, reason, since = _judge(entry)
     keeper, guard = entry.keeper, entry.guard
-    owner = entry.request.get("owner")
     scheduler = entry.facts.get("scheduler")
+    limit = entry.profile.get("time_to_live")
+    ends_at = entry.created + limit if isinstance(limit, int | float) and not entry.ended else None
     return {
         "format": entries.FORMAT,
         "id": entry.id,
@@ -29,12 +30,13 @@ def state_of(entry: Entry) -> dict[str, Any]:
         "since": since,
         "created": entry.created,
         "ready": False,
-        "tenure": entry.request.get("tenure"),
-        "owner": owner if isinstance(owner, dict) else None,
+        "tenure": entry.tenure,
+        "owner": entries.owner_json(entry.owner_facts),
         "keeper": keeper.to_json() if keeper is not None else None,
         "guard": guard.to_json() if guard is not None else None,
         "workers": {"asked": 0, "queued": 0, "running": 0, "lost": 0},
         "threads": 0,
+        "cpu": {"used": 0.0, "limit": 0},
         "memory": {"limit": 0, "used": 0, "spilled": 0},
         "tasks": {"groups": [], "per_second": 0.0},
         "scheduler": {
@@ -52,6 +54,8 @@ def state_of(entry: Entry) -> dict[str, Any]:
                 "node": None,
                 "since": one.since,
                 "group": None,
+                "ends": None,
+                "key": one.key,
             }
             for one in entry.holdings().values()
             if one.open and not entry.ended
@@ -59,6 +63,10 @@ def state_of(entry: Entry) -> dict[str, Any]:
         "groups": {},
         "losses": [],
         "spend": {"core_seconds_held": 0.0, "core_seconds_busy": 0.0},
+        "cores_held": 0,
+        "idle_since": None,
+        "ends_at": ends_at,
+        "ends_by": "time_to_live" if ends_at is not None else None,
         "adapt": None,
         "unit": None,
         "warnings": [],

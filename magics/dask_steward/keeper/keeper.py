@@ -5,25 +5,26 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import time
 from collections.abc import Coroutine, Iterator
 from typing import Any
 
 from dask_steward.clusters.adaptive import limits_of
-from dask_steward.clusters.agent import Agent
-from dask_steward.clusters.base import Site, Workforce
-from dask_steward.clusters.scheduler import Pages, security_of
+from dask_steward.clusters.base import HoldingView, Site
+from dask_steward.clusters.scheduler import security_of
 from dask_steward.clusters.security import KeysAside
 from dask_steward.clusters.systems import SchedulerStart, System
-from dask_steward.clusters.tunnel import RemotePages
 from dask_steward.errors import StartFailed, StewardError, WrongState
+from dask_steward.keeper.belonging import Belonging
 from dask_steward.keeper.control import ControlSocket
+from dask_steward.keeper.ends import Ends
 from dask_steward.keeper.facts import Facts
 from dask_steward.keeper.guardian import Guardian
 from dask_steward.keeper.logs import collect_logs
+from dask_steward.keeper.observer import Observer
 from dask_steward.keeper.request import Request
 from dask_steward.keeper.sizes import Sizes
+from dask_steward.keeper.state import Parts, state_of
 from dask_steward.ledger import entries
 from dask_steward.ledger.holdings import HoldingsLog
 from dask_steward.release.releaser import write_end
@@ -58,25 +59,20 @@ class Keeper:
     ) -> None:
         self.request = request
         self.facts = facts
+        self.system = system
+        self.guardian = guardian
+        self.belonging = Belonging(request)
+        self.ends = Ends(request)
+        self.parts = Parts()
         self.version = 0
-        self._system = system
-        self._guardian = guardian
+        self.was_ready = False
+        self.ended = False
         self._keys = keys
         self._changed = asyncio.Event()
         self._stop = asyncio.Event()
         self._stop_reason = ""
         self._urgent = False
         self._failed: StewardError | None = None
-        self._agent: Agent | None = None
-        self._workforce: Workforce | None = None
-        self._sizes: Sizes | None = None
-        self._pages: Pages | RemotePages | None = None
-        self._summary: dict[str, Any] = {}
-        self._busy = 0.0
-        self._mismatch: str | None = None
-        self._workers_changed = False
-        self._ended = False
-        self._was_ready = False
         self._becoming_ready: asyncio.Task[None] | None = None
         self._ready_at = 0.0
         self._background: set[asyncio.Task[None]] = set()
@@ -87,7 +83,7 @@ class Keeper:
         """Start, serve until somebody stops it, release."""
         control = ControlSocket(self, self.facts.socket)
         control.start()
-        self._in_background(self._guardian.watch())
+        self._in_background(self.guardian.watch())
         start = asyncio.create_task(self._start())
         stop = asyncio.create_task(self._stop.wait())
         try:
@@ -125,10 +121,10 @@ class Keeper:
         tls = self._keys.wait() if self._keys is not None else {}
         security = security_of(tls)
         log = HoldingsLog(self.request.folder)
-        agent = await self._system.start_agent(
+        agent = await self.system.start_agent(
             SchedulerStart(security, tls, log, waiting=self._scheduler_waits, lost=self._scheduler_lost)
         )
-        self._agent = agent
+        self.parts.agent, self.parts.observer = agent, Observer(agent)
         site = Site(
             id=self.request.id,
             tag=entries.tag(self.request.id),
@@ -144,18 +140,20 @@ class Keeper:
         agent.watch(self._joined, self._left)
         ask = self.request.ask or {k: v for k, v in (profile.get("scale") or {}).items() if v is not None}
         limits = self.request.adapt or profile.get("adapt")
-        self._workforce, units = self._system.workforce(site, ask)
+        workforce, units = self.system.workforce(site, ask)
+        self.parts.workforce = workforce
         # Limits that are asked for stand against the profile's size, unless a size is asked for, too.
         if limits and not self.request.ask and (self.request.adapt or not ask):
             units = limits_of(limits).minimum
         self.facts.update(scheduler={"address": agent.address}, tls=tls)
         self._to("pending", "workers are asked for" if units else None)
-        sizes = Sizes(agent, self._workforce, self.changed)
+        sizes = Sizes(agent, workforce, self.changed)
         await sizes.begin(units, limits, profile.get("groups") or {})
-        self._sizes = sizes  # from here on the state is judged: before, nothing was wanted, and all of it was there
+        # From here on the state is judged: before, nothing was wanted, and all of it was there.
+        self.parts.sizes = sizes
         self._in_background(self._watch())
         listen = str(profile.get("dashboard") or "socket")
-        self._pages = await self._system.pages(agent, security, listen, self.facts.dashboard_socket)
+        self.parts.pages = await self.system.pages(agent, security, listen, self.facts.dashboard_socket)
         self.changed()
 
     def _scheduler_waits(self, why: str) -> None:
@@ -170,18 +168,19 @@ class Keeper:
         with self._tolerant():
             self.facts.update(stopping=self._stop_reason)
         self._to("stopping", self._stop_reason)
-        if self._sizes is not None:
-            self._sizes.stop()
-        left = await self._workforce.release(self._urgent) if self._workforce is not None else None
-        left = await self._system.release() or left
+        parts = self.parts
+        if parts.sizes is not None:
+            parts.sizes.stop()
+        left = await parts.workforce.release(self._urgent) if parts.workforce is not None else None
+        left = await self.system.release() or left
         for task in self._background:
             task.cancel()
-        if self._pages is not None:
-            self._pages.close()
-        if self._agent is not None and not self._urgent:
+        if parts.pages is not None:
+            parts.pages.close()
+        if parts.agent is not None and not self._urgent:
             with contextlib.suppress(asyncio.TimeoutError, OSError):
-                await asyncio.wait_for(self._agent.close(), 2.0)
-        self._ended = True
+                await asyncio.wait_for(parts.agent.close(), 2.0)
+        self.ended = True
         if left is not None:
             logger.warning("the guard goes on: %s", left)
             self._to("stopping", f"{self._stop_reason}; {left}; the guard goes on")
@@ -213,18 +212,22 @@ class Keeper:
     # -- what happens --
 
     def _joined(self, address: str, name: str) -> None:
-        self._workers_changed = True
-        joined = getattr(self._workforce, "joined", None)
+        self._workers_changed()
+        joined = getattr(self.parts.workforce, "joined", None)
         if joined is not None:
             joined(address, name)
         self.changed()
 
     def _left(self, address: str) -> None:
-        self._workers_changed = True
-        left = getattr(self._workforce, "left", None)
+        self._workers_changed()
+        left = getattr(self.parts.workforce, "left", None)
         if left is not None:
             left(address)
         self.changed()
+
+    def _workers_changed(self) -> None:
+        if self.parts.observer is not None:
+            self.parts.observer.workers_changed = True
 
     def changed(self) -> None:
         """Note that something is new: the state is worked out anew, and every stream gets it."""
@@ -246,23 +249,23 @@ class Keeper:
 
     def _judge(self) -> None:
         """Work out state and reason from what is there."""
-        workforce = self._workforce
-        if workforce is None or self._sizes is None:
+        workforce = self.parts.workforce
+        if workforce is None or self.parts.sizes is None:
             return
-        if workforce.failure is not None and (not self._was_ready or workforce.lost_for_good):
+        if workforce.failure is not None and (not self.was_ready or workforce.lost_for_good):
             self.fail(StartFailed(workforce.failure))
             return
         counts = workforce.counts()
         reason = workforce.reason()
         if counts.running >= counts.asked:
             state = "running"
-        elif counts.running + counts.queued < counts.asked and (counts.running or self._was_ready):
+        elif counts.running + counts.queued < counts.asked and (counts.running or self.was_ready):
             state = "degraded"  # something is lost or refused, and nothing is on its way in its place
-        elif counts.running and (self._was_ready or not workforce.needs_all):
+        elif counts.running and (self.was_ready or not workforce.needs_all):
             state = "running"
         else:
             state = "pending"
-        if state in _READY and not self._was_ready:
+        if state in _READY and not self.was_ready:
             if self._becoming_ready is None:
                 self._becoming_ready = asyncio.create_task(self._become_ready())
             return
@@ -270,8 +273,9 @@ class Keeper:
 
     async def _become_ready(self) -> None:
         """Look before it is said: who waited for this looks at threads and memory at once, not after the next tick."""
-        await self._look()
-        self._was_ready, self._ready_at = True, time.time()
+        if self.parts.observer is not None:
+            await self.parts.observer.look()
+        self.was_ready, self._ready_at = True, time.time()
         self.changed()
 
     def _to(self, state: str, reason: str | None) -> None:
@@ -283,55 +287,51 @@ class Keeper:
             self._changed.set()
             self._changed = asyncio.Event()
 
+    @property
+    def idle_since(self) -> float | None:
+        """Since when nothing was to do; a cluster whose first job still waits in the queue is not idle."""
+        since = self.parts.observer.idle_since if self.parts.observer is not None else None
+        return max(since, self._ready_at) if since is not None and self.was_ready else None
+
+    @property
+    def stopping(self) -> bool:
+        """Whether its end has begun."""
+        return self._stop.is_set()
+
     async def _watch(self) -> None:
         """Once a second: summary, time limits, lease."""
-        idle_timeout = self.request.seconds("idle_timeout")
-        time_to_live = self.request.seconds("time_to_live")
         touched = 0.0
         while True:
-            agent = self._agent
-            if agent is not None:
-                if await self._look():
+            agent, observer = self.parts.agent, self.parts.observer
+            if agent is not None and observer is not None:
+                if await observer.look():
                     self.changed()
                 if await agent.closed():
                     self.stop("its scheduler was closed by a client")
                     return
-                idle_since = await agent.idle_since()
-                # A cluster whose first job still waits in the queue is not idle.
-                idle = time.time() - max(idle_since, self._ready_at) if idle_since and self._was_ready else 0.0
-                if idle_timeout and idle > idle_timeout:
-                    self.stop(f"idle for {idle_timeout:.0f} s (idle_timeout)")
-            if time_to_live and time.time() - self.request.created > time_to_live:
-                self.stop(f"its time to live of {time_to_live:.0f} s is over (time_to_live)")
+            why = self.ends.over(self.idle_since)
+            if why is not None:
+                self.stop(why)
             if time.monotonic() - touched > entries.LEASE_INTERVAL:
                 touched = time.monotonic()
                 with self._tolerant():
                     await asyncio.to_thread(self.facts.touch_lease)
             await asyncio.sleep(TICK)
 
-    async def _look(self) -> bool:
-        """Take a new summary; return whether it is another one than the last."""
-        if self._agent is None:
-            return False
-        try:
-            summary = await self._agent.summary()
-        except Exception:  # it reads Dask's own structures, which may change: what only looks on must end no cluster
-            logger.exception("the scheduler cannot be summarised")
-            return False
-        self._busy = summary.pop("busy_seconds")
-        changed, self._summary = summary != self._summary, summary
-        if self._workers_changed:
-            self._workers_changed = False
-            before, self._mismatch = self._mismatch, await self._agent.mismatch()
-            changed = changed or before != self._mismatch
-        return bool(changed)
-
     # -- what is asked over the control socket --
 
     def _usable(self) -> Sizes:
-        if self._sizes is None or self._stop.is_set():
-            raise WrongState(f"Cluster {self.request.name} is {self.facts.state}.", cluster=self.request.id)
-        return self._sizes
+        if self.parts.sizes is None or self.stopping:
+            raise self._wrong_state()
+        return self.parts.sizes
+
+    def _wrong_state(self) -> WrongState:
+        return WrongState(f"Cluster {self.belonging.name} is {self.facts.state}.", cluster=self.request.id)
+
+    def holdings(self) -> list[HoldingView]:
+        """Return what is held now, for the scheduler and for workers."""
+        workforce = self.parts.workforce
+        return [*self.system.holdings(), *(workforce.holdings() if workforce is not None else ())]
 
     async def scale(self, ask: dict[str, Any]) -> str | None:
         """Set the size of a group; ends an adaptive one. Return a sentence if it was rounded up."""
@@ -343,66 +343,16 @@ class Keeper:
 
     async def logs(self, *, job: str | None, worker: str | None, keeper: bool, tail: int) -> dict[str, str]:
         """Return the ends of logs by name."""
-        return await collect_logs(self.request.folder, self._agent, job=job, worker=worker, keeper=keeper, tail=tail)
+        return await collect_logs(
+            self.request.folder, self.parts.agent, job=job, worker=worker, keeper=keeper, tail=tail
+        )
 
     async def identity(self) -> dict[str, Any]:
         """Return the scheduler's own description, with all workers."""
-        if self._agent is None:
-            raise WrongState(f"Cluster {self.request.name} is {self.facts.state}.", cluster=self.request.id)
-        return await self._agent.identity()
+        if self.parts.agent is None:
+            raise self._wrong_state()
+        return await self.parts.agent.identity()
 
     def state(self) -> dict[str, Any]:
         """Return the state that every face shows."""
-        workforce, agent = self._workforce, self._agent
-        counts = workforce.counts() if workforce is not None else None
-        empty = {
-            "threads": 0,
-            "memory": {"limit": 0, "used": 0, "spilled": 0},
-            "tasks": {"groups": [], "per_second": 0.0},
-        }
-        guard = self._guardian.identity
-        return {
-            "format": entries.FORMAT,
-            "id": self.request.id,
-            "name": self.request.name,
-            "profile": self.request.profile.get("name"),
-            "system": self.request.system,
-            "tag": entries.tag(self.request.id),
-            "state": self.facts.state,
-            "reason": self.facts.reason,
-            "since": self.facts.since,
-            "created": self.request.created,
-            "ready": self._was_ready and not self._stop.is_set(),
-            "tenure": self.request.tenure,
-            "owner": self.request.owner_json(),
-            "keeper": self.facts.keeper.to_json(),
-            "guard": guard.to_json() if guard is not None else None,
-            "workers": vars(counts) if counts is not None else {"asked": 0, "queued": 0, "running": 0, "lost": 0},
-            **(self._summary or empty),
-            "scheduler": {
-                "address": agent.address if agent is not None and not self._ended else None,
-                "dashboard": self._pages.where if self._pages is not None else None,
-                "dashboard_reason": self._pages.why_not if self._pages is not None else None,
-            },
-            "holdings": [
-                one.to_json()
-                for one in (*self._system.holdings(), *(workforce.holdings() if workforce is not None else ()))
-            ],
-            "spend": {
-                "core_seconds_held": round(
-                    self._system.core_seconds() + (workforce.core_seconds() if workforce is not None else 0.0), 1
-                ),
-                "core_seconds_busy": round(self._busy, 1),
-            },
-            "adapt": self._sizes.limits() if self._sizes is not None else None,
-            "groups": self._sizes.views() if self._sizes is not None else {},
-            "losses": workforce.losses() if workforce is not None else [],
-            "unit": workforce.unit if workforce is not None else None,
-            "warnings": [
-                *(workforce.warnings if workforce is not None else ()),
-                *self._system.warnings(),
-                *([self._mismatch] if self._mismatch else ()),
-            ],
-            "logs": os.path.join(self.request.folder, entries.LOGS),
-            "logs_until": None,
-        }
+        return state_of(self)

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from dask_steward.ledger.entries import Entry
-from dask_steward.ledger.identity import ProcessIdentity
 
 
 @dataclass(frozen=True)
@@ -24,10 +23,9 @@ class Request:
         The resolved profile; durations in seconds, sizes in bytes.
     tenure : str
         ``kernel``, ``server``, ``process`` or ``detached``.
-    owner : ProcessIdentity or None
-        What the cluster belongs to.
-    owner_kind : str or None
-        ``kernel``, ``server`` or ``process``.
+    owner : dict
+        What the cluster belongs to: the process, its ``kind`` (``kernel``, ``server`` or ``process``), ``kernel_id``
+        and ``session``; empty for a detached one.
     ask : dict
         The size asked for, in one unit; empty for the profile's own.
     adapt : dict or None
@@ -41,8 +39,7 @@ class Request:
     folder: str
     profile: dict[str, Any]
     tenure: str
-    owner: ProcessIdentity | None
-    owner_kind: str | None
+    owner: dict[str, Any]
     ask: dict[str, Any]
     adapt: dict[str, Any] | None
     created: float
@@ -56,9 +53,8 @@ class Request:
             name=entry.name,
             folder=entry.folder,
             profile=entry.profile,
-            tenure=str(raw.get("tenure") or "detached"),
-            owner=entry.owner,
-            owner_kind=str((raw.get("owner") or {}).get("kind") or "process") if entry.owner else None,
+            tenure=entry.tenure,
+            owner=dict(entry.owner_facts),
             ask={key: value for key, value in (raw.get("ask") or {}).items() if value is not None},
             adapt=raw.get("adapt") or None,
             created=entry.created,
@@ -79,7 +75,3 @@ class Request:
         """Return a duration of the profile; None when it is not set."""
         found = self.profile.get(field)
         return float(found) if isinstance(found, int | float) and not isinstance(found, bool) else None
-
-    def owner_json(self) -> dict[str, Any] | None:
-        """Return the owner with its kind, as every face shows it."""
-        return None if self.owner is None else {"kind": self.owner_kind, **self.owner.to_json()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,6 +45,19 @@ def tag(id: str) -> str:
 def is_id(text: str) -> bool:
     """Tell whether `text` has the form of a cluster's id."""
     return _ID.fullmatch(text) is not None
+
+
+def owner_json(facts: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return an owner as every face shows it, from what the ledger holds of it; None where that is no process."""
+    process = ProcessIdentity.from_json(facts)
+    if process is None:
+        return None
+    return {
+        "kind": str(facts.get("kind") or "process"),
+        **process.to_json(),
+        "kernel_id": facts.get("kernel_id"),
+        "session": facts.get("session"),
+    }
 
 
 @dataclass
@@ -86,8 +100,8 @@ class Entry:
 
     @property
     def name(self) -> str:
-        """The name that a person gave it."""
-        return str(self.request.get("name") or self.id)
+        """The name that a person gave it, the last one."""
+        return str(self.facts.get("name") or self.request.get("name") or self.id)
 
     @property
     def system(self) -> str:
@@ -108,8 +122,20 @@ class Entry:
 
     @property
     def owner(self) -> ProcessIdentity | None:
-        """What it belongs to; None for a detached cluster."""
-        return ProcessIdentity.from_json(self.request.get("owner"))
+        """What it belongs to now; None for a detached cluster."""
+        return ProcessIdentity.from_json(self.owner_facts)
+
+    @property
+    def owner_facts(self) -> dict[str, Any]:
+        """What is known of the owner: the process, its ``kind``, ``kernel_id`` and ``session``; empty without one."""
+        # The keeper's file tells of an owner only once it is another one than at the start.
+        found = (self.facts if "owner" in self.facts else self.request).get("owner")
+        return found if isinstance(found, dict) else {}
+
+    @property
+    def tenure(self) -> str:
+        """``kernel``, ``server``, ``process`` or ``detached``, as it is now."""
+        return str(self.facts.get("tenure") or self.request.get("tenure") or "detached")
 
     @property
     def keeper(self) -> ProcessIdentity | None:

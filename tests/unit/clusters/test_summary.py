@@ -33,7 +33,11 @@ def prefix(name: str, counts: dict[str, int] | None = None, **states: int) -> Si
 
 def worker(used: int = 100, spilled: int = 5) -> SimpleNamespace:
     return SimpleNamespace(
-        nthreads=2, memory_limit=1000, memory=SimpleNamespace(process=used, spilled=spilled), name="w"
+        nthreads=2,
+        memory_limit=1000,
+        memory=SimpleNamespace(process=used, spilled=spilled),
+        metrics={"cpu": 75.0},
+        name="w",
     )
 
 
@@ -53,6 +57,7 @@ def scheduler(*prefixes: SimpleNamespace, workers: int = 0) -> Any:
 def test_an_empty_scheduler(plugin: SummaryPlugin) -> None:
     assert plugin.summary(scheduler()) == {
         "threads": 0,
+        "cpu": {"used": 0.0, "limit": 0},
         "memory": {"limit": 0, "used": 0, "spilled": 0},
         "tasks": {"groups": [], "per_second": 0.0},
     }
@@ -64,6 +69,7 @@ def test_sums_over_workers_and_prefixes(plugin: SummaryPlugin) -> None:
     )
 
     assert found["threads"] == 6
+    assert found["cpu"] == {"used": 2.2, "limit": 6}
     assert found["memory"] == {"limit": 3000, "used": 300, "spilled": 15}
     assert {group["name"]: (group["done"], group["total"], group["erred"]) for group in found["tasks"]["groups"]} == {
         "load": (4, 6, 0),

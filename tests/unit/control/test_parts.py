@@ -83,7 +83,7 @@ def test_a_size_is_one_unit_or_an_error(given: dict[str, int]) -> None:
 def test_owner_is_this_process_or_the_one_named() -> None:
     mine, parents = owner_of("kernel", None, limited=False), owner_of("process", os.getppid(), limited=False)
 
-    assert mine == {"kind": "kernel", **ME.to_json()}
+    assert mine == {"kind": "kernel", **ME.to_json(), "kernel_id": None, "session": None}
     assert parents is not None
     assert (parents["kind"], parents["pid"]) == ("process", os.getppid())
 

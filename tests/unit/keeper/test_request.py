@@ -37,8 +37,7 @@ def test_a_request_is_read_as_it_was_written(state_dir: Path) -> None:
     assert (found.id, found.name, found.system, found.tenure) == ("arequestxx", "mine", "local", "process")
     assert found.ask == {"workers": 2}
     assert found.adapt is None
-    assert found.owner == ProcessIdentity.of()
-    assert found.owner_json() == {"kind": "process", **ProcessIdentity.of().to_json()}
+    assert found.owner == {"kind": "process", **ProcessIdentity.of().to_json()}
     assert found.options == {"x": 1}
     assert found.seconds("idle_timeout") == 60.0
     assert found.seconds("time_to_live") is None
@@ -47,7 +46,7 @@ def test_a_request_is_read_as_it_was_written(state_dir: Path) -> None:
 def test_a_detached_request(state_dir: Path) -> None:
     found = Request.of(entries.read_entry(request(owner=None, tenure="detached")))
 
-    assert (found.owner, found.owner_kind, found.owner_json()) == (None, None, None)
+    assert found.owner == {}
 
 
 def test_facts_are_on_disk_when_the_state_is_a_new_one(state_dir: Path) -> None:

@@ -57,6 +57,10 @@ def _missing_accounting() -> str | None:
     return _missing_slurm() or _missing_commands("slurmdbd", "sacctmgr", "sacct", "mariadbd", "mariadb-install-db")
 
 
+def _missing_chromium() -> str | None:
+    return _missing_commands("chromium")
+
+
 def _missing_netns() -> str | None:
     return _missing_root() or _missing_commands("ip", "unshare")
 
@@ -66,6 +70,7 @@ COMPONENTS: dict[str, Callable[[], str | None]] = {
     "slurm": _missing_slurm,
     "accounting": _missing_accounting,
     "netns": _missing_netns,
+    "chromium": _missing_chromium,
     "procfs": lambda: None if Path("/proc/self/environ").exists() else "no /proc",
 }
 """Each says what is missing, or None."""

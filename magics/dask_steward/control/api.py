@@ -25,6 +25,7 @@ from dask_steward.control.owners import owner_of
 from dask_steward.control.sizes import ask_of
 from dask_steward.errors import ClusterNotFound, KeeperGone, StartCancelled, StartFailed, StartTimeout, UsageError
 from dask_steward.ledger import entries
+from dask_steward.ledger.names import check_name
 
 if TYPE_CHECKING:
     from dask_steward.profiles import ProfileInfo
@@ -48,6 +49,8 @@ def start(
     set: Mapping[str, Any] | None = None,
     tenure: str | None = None,
     owner_pid: int | None = None,
+    owner_facts: Mapping[str, str | None] | None = None,
+    idempotency_key: str | None = None,
     wait: bool | float = True,
     asynchronous: bool = False,
     on_progress: Progress | None = None,
@@ -74,6 +77,11 @@ def start(
     owner_pid : int, optional
         The process that the cluster belongs to; by default the calling one. When it ends, however that comes about,
         the cluster is given back.
+    owner_facts : mapping, optional
+        What faces show of the owner: ``kernel_id`` and ``session`` (the notebook's path). A kernel that starts a
+        cluster for itself knows them.
+    idempotency_key : str, optional
+        Where a cluster was started with the same key before, that one is returned, whatever has become of it.
     wait : bool or float
         True waits until the cluster is ready (all workers of this host; the first one of a queue) or its
         ``start_timeout`` is over; a number is the limit in seconds; False returns at once.
@@ -100,6 +108,9 @@ def start(
     """
     from dask_steward.profiles import ProfileStore
 
+    again = started_with(idempotency_key) if idempotency_key is not None else None
+    if again is not None:
+        return again
     ask = ask_of(workers=workers, jobs=jobs, cores=cores, memory=memory)
     resolved = ProfileStore().resolve(profile, dict(set or {})).expanded(os.environ)
     plain = resolved.to_json()
@@ -107,14 +118,22 @@ def start(
         return _one_machine(plain, name, ask, adapt)
     tenure = tenure or plain.get("tenure") or ("kernel" if owner_pid is None else "process")
     limited = plain.get("idle_timeout") is not None or plain.get("time_to_live") is not None
-    owner = owner_of(tenure, owner_pid, limited=limited)
+    owner = owner_of(tenure, owner_pid, limited=limited, facts=owner_facts)
     taken = {one.name for one in _living()}
     if name is None:
         name = launch.default_name(profile, taken)
-    _check_name(name, taken)
+    check_name(name, taken)
     id = launch.new_id()
     request = launch.request_of(
-        id=id, name=name, profile=plain, tenure=tenure, owner=owner, ask=ask, adapt=_limits(adapt)
+        id=id,
+        name=name,
+        profile=plain,
+        tenure=tenure,
+        owner=owner,
+        ask=ask,
+        adapt=_limits(adapt),
+        set=set,
+        idempotency_key=idempotency_key,
     )
     limit = float(plain.get("start_timeout") or 60.0) if wait is True else float(wait)
     cluster: Cluster | None = None
@@ -173,21 +192,6 @@ def _limits(adapt: tuple[int, int] | Mapping[str, Any] | None) -> dict[str, Any]
             f"adapt.minimum {limits['minimum']} is above adapt.maximum {limits['maximum']}.", field="adapt.minimum"
         )
     return limits
-
-
-def _check_name(name: str, taken: set[str]) -> None:
-    plain = name.strip() == name and name.isprintable() and "/" not in name and 0 < len(name) <= 64
-    if not plain or name.startswith("-"):
-        raise UsageError(
-            f"name: {name!r} is not 1 to 64 printable characters without / or a leading -.", field="name", value=name
-        )
-    if name in taken:
-        raise UsageError(
-            f"A cluster named {name!r} is there already.",
-            field="name",
-            value=name,
-            hint="Stop it, or take another name.",
-        )
 
 
 def _undo(id: str, cluster: Cluster | None, reason: str) -> None:
@@ -311,6 +315,12 @@ def _raise_if_newer(id: str) -> None:
         return
 
 
+def started_with(idempotency_key: str) -> Cluster | None:
+    """Return the cluster that was started with this key, None where there is none."""
+    found, _ = entries.list_entries()
+    return next((Cluster(one.id) for one in found if one.request.get("idempotency_key") == idempotency_key), None)
+
+
 def clusters(all: bool = False) -> list[Cluster]:
     """Return the clusters of this user, oldest first; with `all` also those that have ended."""
     found, _ = entries.list_entries()
@@ -348,4 +358,15 @@ def profiles() -> list[ProfileInfo]:
     return ProfileStore().infos()
 
 
-__all__ = ["Held", "StartCancelled", "clusters", "get", "held", "problems", "profiles", "start", "sweep"]
+__all__ = [
+    "Held",
+    "StartCancelled",
+    "clusters",
+    "get",
+    "held",
+    "problems",
+    "profiles",
+    "start",
+    "started_with",
+    "sweep",
+]

@@ -169,6 +169,16 @@ class Handle:
         """Names of the profile's groups, without asking the keeper."""
         return ["main", *(self._entry().profile.get("groups") or {})]
 
+    @property
+    def asked(self) -> dict[str, Any]:
+        """How it was started, as arguments of `dask_steward.start` (without the owner): what another try asks for."""
+        entry = self._entry()
+        request = entry.request
+        found: dict[str, Any] = {"profile": entry.profile.get("name"), "name": entry.name, "tenure": entry.tenure}
+        found.update({unit: number for unit, number in (request.get("ask") or {}).items() if number is not None})
+        found.update({key: request[key] for key in ("adapt", "set") if request.get(key)})
+        return found
+
     def connect_info(self) -> dict[str, Any]:
         """Return what a client anywhere needs: ``address``, ``security`` (paths of the keys) and ``code``."""
         tls = self._entry().facts.get("tls") or {}

@@ -171,6 +171,8 @@ def request_of(
     owner: Mapping[str, Any] | None,
     ask: Mapping[str, Any],
     adapt: Mapping[str, Any] | None,
+    set: Mapping[str, Any] | None = None,
+    idempotency_key: str | None = None,
 ) -> dict[str, Any]:
     """Return a request as the keeper reads it."""
     return {
@@ -182,5 +184,7 @@ def request_of(
         "owner": dict(owner) if owner is not None else None,
         "ask": dict(ask),
         "adapt": dict(adapt) if adapt is not None else None,
+        "set": dict(set or {}),
+        "idempotency_key": idempotency_key,
         "cwd": os.getcwd(),
     }

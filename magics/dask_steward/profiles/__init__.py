@@ -10,10 +10,11 @@ import sys
 
 from dask_steward._rooms import CallableRoom
 from dask_steward.profiles import models
+from dask_steward.profiles.infos import ProfileInfo
 from dask_steward.profiles.layers import Layer
 from dask_steward.profiles.models import Profile, from_json
 from dask_steward.profiles.problems import Problem
-from dask_steward.profiles.store import ProfileInfo, ProfileStore
+from dask_steward.profiles.store import ProfileStore
 
 __all__ = ["Layer", "Problem", "Profile", "ProfileInfo", "ProfileStore", "from_json", "models"]
 

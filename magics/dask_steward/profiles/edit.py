@@ -57,7 +57,7 @@ def new(store: ProfileStore, name: str, system: str) -> Path:
     ProfileError
         If the system is not known, or the file cannot be written.
     """
-    file = _own_file(store, name)
+    file = own_file(store, name)
     if os.path.lexists(file):
         raise UsageError(
             f"There is a profile {name} already: {short_path(file)}.", hint="Change that file, or remove it."
@@ -97,7 +97,7 @@ def save(store: ProfileStore, name: str, profile: Profile, environ: Mapping[str,
     ProfileError
         If the existing file is wrong, or a file cannot be written.
     """
-    file = _own_file(store, name)
+    file = own_file(store, name)
     kind = type(profile)
     wanted = dict(_leaves(kind, profile.to_json()))
     defaults = dict(_leaves(kind, kind().to_json()))
@@ -113,7 +113,7 @@ def save(store: ProfileStore, name: str, profile: Profile, environ: Mapping[str,
             f"The profile {name} is for {existing.system}, not for {profile.system}.", hint="Save under another name."
         )
     now = _values(existing, os.environ if environ is None else environ)
-    written = _read(file)
+    written = read(file)
     # What the file says, and should not, goes; what it then still does not say (by extends) is said.
     document = read_text(written, file)
     changes = {}
@@ -151,7 +151,7 @@ def update(store: ProfileStore, name: str, changes: Mapping[str, Any]) -> Path:
     """
     file = _existing(store, name)
     kind = type(store.resolve(name))
-    written = _read(file)
+    written = read(file)
     text = changed_text(
         written, kind, {field_path(kind, path): GONE if v is None else v for path, v in changes.items()}
     )
@@ -187,7 +187,7 @@ class _Gone:
 GONE = _Gone()
 
 
-def _own_file(store: ProfileStore, name: str) -> Path:
+def own_file(store: ProfileStore, name: str) -> Path:
     """Return the file of a user's profile, whether it exists or not."""
     if not NAME.fullmatch(name):
         raise UsageError(f"{shown(name)} cannot be the name of a profile: {NAME_WORDS}.", field="name", value=name)
@@ -251,7 +251,7 @@ def changed_text(text: str, kind: type[Profile], changes: Mapping[tuple[Any, ...
         if isinstance(value, _Gone) or ("scale" in path[-2:-1] and value is None):
             _take_out(data, path)
         else:
-            _put(data, path, _human(kind, path, value))
+            _put(data, path, as_written(kind, path, value))
     stream = io.StringIO()
     yaml.dump(data, stream)
     return stream.getvalue()
@@ -296,8 +296,8 @@ def _put(data: Any, path: tuple[Any, ...], value: Any) -> None:
     data[path[-1]] = value
 
 
-def _human(kind: type[Profile], path: tuple[Any, ...], value: Any) -> Any:
-    """Write a value as a person would: ``30 min`` for 1800, and ``$$`` for a dollar sign that is meant as one."""
+def as_written(kind: type[Profile], path: tuple[Any, ...], value: Any) -> Any:
+    """Return a value as a person would write it: ``30 min`` for 1800."""
     info = field_at(kind, path) or field_at(kind, path[:1])
     meaning = kind_of(info) if info is not None else None
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
@@ -315,7 +315,8 @@ def refuse_wrong(store: ProfileStore, name: str, file: Path, text: str) -> None:
         raise error_of(name, problems)
 
 
-def _read(file: Path) -> str:
+def read(file: Path) -> str:
+    """Return the text of a profile's file. Raises ProfileError if it cannot be read."""
     try:
         return file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
@@ -388,4 +389,4 @@ def _tree(kind: type[Profile], path: tuple[str, ...], value: Any, default: Any, 
         return kept if kept or (all_fields and not value) else GONE
     if value is None or value == [] or (value == default and not all_fields and path != ("system",)):
         return GONE
-    return _human(kind, path, value)
+    return as_written(kind, path, value)

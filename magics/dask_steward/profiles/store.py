@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import pathlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from dask_steward.errors import ProfileNotFound, UsageError
 from dask_steward.profiles import registry
 from dask_steward.profiles.checking import build, mark_of
-from dask_steward.profiles.layers import Layer, Level, layers, user_folder
+from dask_steward.profiles.infos import ProfileInfo, ProfileView
+from dask_steward.profiles.layers import Layer, layers, user_folder
 from dask_steward.profiles.merging import (
     OWN,
     Layered,
@@ -28,53 +28,6 @@ from dask_steward.profiles.problems import Problem, error_of, field_name, neares
 from dask_steward.profiles.reading import Document, read_file
 from dask_steward.profiles.searching import NAME, SUFFIXES, Candidate, Found, Search, bad_name
 from dask_steward.profiles.site_rules import STEM, SiteRules, lockable
-
-
-@dataclass(frozen=True)
-class ProfileInfo:
-    """What a list of profiles shows of one; a profile with problems cannot be started.
-
-    Parameters
-    ----------
-    name : str
-        What it is started by.
-    title : str
-        What lists show; the name, where the profile has no title.
-    system : str or None
-        What its clusters run on; None where the profile does not say so.
-    source : Path or None
-        Its file; None for a builtin one.
-    level : str
-        ``user``, ``environment``, ``system`` or ``builtin``.
-    locked : tuple of str
-        Paths of the fields that an administrator locked.
-    problems : tuple of Problem
-        All that is wrong with it.
-    """
-
-    name: str
-    title: str
-    system: str | None
-    source: pathlib.Path | None
-    level: Level
-    locked: tuple[str, ...] = ()
-    problems: tuple[Problem, ...] = ()
-    description: str | None = None
-    launcher: bool = False
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the information as JSON."""
-        return {
-            "name": self.name,
-            "title": self.title,
-            "description": self.description,
-            "system": self.system,
-            "source": str(self.source) if self.source else None,
-            "level": self.level,
-            "locked": list(self.locked),
-            "launcher": self.launcher,
-            "problems": [problem.to_dict() for problem in self.problems],
-        }
 
 
 class ProfileStore:
@@ -139,6 +92,25 @@ class ProfileStore:
         """Return what the file of a profile says itself. Raises ProfileNotFound."""
         return self._candidate(self._look(), name).document.data
 
+    def views(self) -> list[ProfileView]:
+        """Return all that is known of each profile, by name, from one look at the folders."""
+        found = self._look()
+        views = []
+        for name in sorted(found.candidates):
+            info, profile = self._judged(found, name)
+            resolved = None if info.problems else profile
+            views.append(ProfileView(info, dict(found.candidates[name][0].document.data), resolved))
+        return views
+
+    def locked_for(self, system: str) -> dict[str, Any]:
+        """Return the fields that an administrator locked for all profiles of a system, with their values."""
+        return {field_name(path): lock.value for path, lock in self._look().rules.locks_of(system).items()}
+
+    def allowed_systems(self) -> list[str]:
+        """Return the systems of which an administrator allows clusters here."""
+        rules = self._look().rules
+        return [system for system in registry.names() if rules.refuse(system) is None]
+
     def check(self, file: pathlib.Path, document: Document | None = None) -> list[Problem]:
         """Return all that is wrong with a file, which need not be in a profile folder.
 
@@ -149,8 +121,6 @@ class ProfileStore:
         document : Document, optional
             What is going to be written to it; default: what it holds.
         """
-        found = self._look()
-        layer = next((layer for layer in self.folders if _same(layer.folder, file.parent)), None)
         document = document or read_file(file)
         if file.stem == STEM:
             rules = SiteRules()
@@ -161,12 +131,31 @@ class ProfileStore:
             problems.append(
                 Problem(f"is not found as a profile: its name must end in {' or '.join(SUFFIXES)}", file=file)
             )
+        return problems + self._of_file(file, document)[1]
+
+    def resolve_text(self, file: pathlib.Path, document: Document) -> Profile:
+        """Return the profile that a file would be if it held a document, with all that it extends and what is locked.
+
+        Raises
+        ------
+        ProfileError
+            If anything is wrong, with every problem.
+        """
+        profile, problems = self._of_file(file, document)
+        if problems or profile is None:
+            raise error_of(file.stem, problems)
+        return profile
+
+    def _of_file(self, file: pathlib.Path, document: Document) -> tuple[Profile | None, list[Problem]]:
+        found = self._look()
+        layer = next((layer for layer in self.folders if _same(layer.folder, file.parent)), None)
         candidate = Candidate(document, layer.level if layer else "user", file)
         others = found.candidates.get(file.stem, [])
         # The file itself may be among them; what it extends under its own name comes after it.
         place = next((at for at, other in enumerate(others) if other.source and _same(other.source, file)), None)
         found.candidates[file.stem] = [candidate, *(others if place is None else others[place + 1 :])]
-        return problems + self._finish(found, file.stem, self._merge(found, file.stem, candidate), {})[1]
+        profile, problems, _ = self._finish(found, file.stem, self._merge(found, file.stem, candidate), {})
+        return profile, problems
 
     def resolve(self, name: str, overrides: Mapping[str, Any] | None = None) -> Profile:
         """Return a profile with all that it extends, what is locked, and values set over it.
@@ -201,11 +190,14 @@ class ProfileStore:
         raise ProfileNotFound(f"no profile is called {shown(name)}.", hint=hint, value=name)
 
     def _info(self, found: Found, name: str) -> ProfileInfo:
+        return self._judged(found, name)[0]
+
+    def _judged(self, found: Found, name: str) -> tuple[ProfileInfo, Profile | None]:
         candidate = found.candidates[name][0]
         layered = self._merge(found, name, candidate)
         profile, problems, locked = self._finish(found, name, layered, {})
         system = layered.data.get("system")
-        return ProfileInfo(
+        info = ProfileInfo(
             name=name,
             title=profile.title or name if profile else name,
             description=profile.description if profile else None,
@@ -216,6 +208,7 @@ class ProfileStore:
             launcher=profile.launcher is True if profile else False,
             problems=tuple(problems),
         )
+        return info, profile
 
     def _finish(
         self, found: Found, name: str, layered: Layered, overrides: Mapping[str, Any]

@@ -190,7 +190,7 @@ def panel(page: Page) -> Panel:
     return Panel(page).open()
 
 
-# --- a picture of every failure -----------------------------------------------------------------------------------------
+# --- a picture of every failure ---
 
 FAILED = pytest.StashKey[bool]()
 

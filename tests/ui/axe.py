@@ -1,0 +1,53 @@
+"""axe-core in a page: what a person with a screen reader, or without a mouse, would stumble over."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page
+
+AXE = Path(__file__).resolve().parents[2] / "node_modules" / "axe-core" / "axe.min.js"
+
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+NOT_OURS = {
+    # Whole pages are JupyterLab's: its landmarks, its headings.
+    "region",
+    "landmark-one-main",
+    "page-has-heading-one",
+    "bypass",
+}
+
+
+def violations(page: Page, *selectors: str) -> list[str]:
+    """Return what axe-core finds wrong in parts of a page, one line each; fail if one of the parts is not there."""
+    if not AXE.exists():
+        pytest.fail(f"{AXE} is missing; run `make setup`", pytrace=False)
+    for selector in selectors:
+        assert page.locator(selector).count(), f"there is no {selector} in the page"
+    if not page.evaluate("() => 'axe' in window"):
+        page.evaluate(AXE.read_text(encoding="utf-8"))
+    found: list[dict[str, Any]] = page.evaluate(
+        """async ([selectors, tags, off]) => {
+            const rules = Object.fromEntries(off.map(id => [id, {enabled: false}]));
+            const result = await axe.run(
+                {include: selectors.map(selector => [selector])},
+                {runOnly: {type: 'tag', values: tags}, rules, resultTypes: ['violations']}
+            );
+            return result.violations;
+        }""",
+        [list(selectors), TAGS, sorted(NOT_OURS)],
+    )
+    return [
+        f"{rule['id']} ({rule['impact']}): {' '.join(map(str, node['target']))}\n    {node['html'][:200]}\n    {node['failureSummary']}"
+        for rule in found
+        for node in rule["nodes"]
+    ]
+
+
+def assert_none(page: Page, *selectors: str) -> None:
+    """Fail if axe-core finds anything wrong in parts of a page."""
+    found = violations(page, *selectors)
+    assert not found, "\n".join(found)

@@ -40,11 +40,12 @@ def violations(page: Page, *selectors: str) -> list[str]:
         }""",
         [list(selectors), TAGS, sorted(NOT_OURS)],
     )
-    return [
-        f"{rule['id']} ({rule['impact']}): {' '.join(map(str, node['target']))}\n    {node['html'][:200]}\n    {node['failureSummary']}"
-        for rule in found
-        for node in rule["nodes"]
-    ]
+    return [_line(rule, node) for rule in found for node in rule["nodes"]]
+
+
+def _line(rule: dict[str, Any], node: dict[str, Any]) -> str:
+    where = " ".join(map(str, node["target"]))
+    return f"{rule['id']} ({rule['impact']}): {where}\n    {node['html'][:200]}\n    {node['failureSummary']}"
 
 
 def assert_none(page: Page, *selectors: str) -> None:

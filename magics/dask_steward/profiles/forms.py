@@ -195,7 +195,7 @@ def _is_text(value: str) -> bool:
     except UnicodeEncodeError:  # half of a surrogate pair, which JSON can write and a file cannot
         return False
     # YAML reads some of these as the end of a line, whoever wrote them.
-    return not any(unicodedata.category(c) == "Cc" and c not in "\n\t" or c in "\u2028\u2029\ufeff" for c in value)
+    return not any((unicodedata.category(c) == "Cc" and c not in "\n\t") or c in "\u2028\u2029\ufeff" for c in value)
 
 
 def _system(store: ProfileStore, name: str, data: Mapping[str, Any]) -> object:

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from types import MappingProxyType
 from typing import Any
 
 from dask_steward.control.one_machine import SYSTEMS as ONE_MACHINE
@@ -13,7 +14,7 @@ from dask_steward.control.previewed import Candidate, Preview
 from dask_steward.control.rendering import one_machine, read, render
 from dask_steward.control.site_says import CLOSED, SiteSays
 from dask_steward.control.sizes import ask_of
-from dask_steward.errors import ProfileError, StewardError, UsageError
+from dask_steward.errors import ProfileError, StewardError, UsageError, WrongState
 
 #: Questions to a controller at once.
 QUESTIONS_AT_ONCE = 4
@@ -28,6 +29,8 @@ def preview(
     memory: str | int | None = None,
     set: Mapping[str, Any] | None = None,
     test_only: bool = False,
+    definition: Mapping[str, Any] | None = None,
+    python: str | None = None,
 ) -> Preview:
     """Return what a start of a profile would submit and hold. Nothing is submitted.
 
@@ -43,6 +46,10 @@ def preview(
         Fields set over the profile, by dotted path.
     test_only : bool
         Ask the resource manager when and where the first job of each group would start.
+    definition : mapping, optional
+        What the profile's file would say, of a profile that nobody has saved yet.
+    python : str, optional
+        The interpreter of a profile that names none; by default our own.
 
     Raises
     ------
@@ -50,7 +57,8 @@ def preview(
         What a start would raise before it submits anything.
     """
     ask = ask_of(workers=workers, jobs=jobs, cores=cores, memory=memory)
-    (found,) = _previews([(profile, profile, dict(set or {}))], ask, test_only)
+    definitions = {} if definition is None else {profile: definition}
+    (found,) = _previews([(profile, profile, dict(set or {}))], ask, test_only, definitions, python)
     if isinstance(found, StewardError):
         raise found
     return found
@@ -122,19 +130,28 @@ def _candidate(label: str, answer: Preview | StewardError) -> Candidate:
 
 
 def _previews(
-    wanted: Sequence[tuple[str, str, dict[str, Any]]], ask: dict[str, Any], test_only: bool
+    wanted: Sequence[tuple[str, str, dict[str, Any]]],
+    ask: dict[str, Any],
+    test_only: bool,
+    definitions: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+    python: str | None = None,
 ) -> list[Preview | StewardError]:
     """Return a preview, or the error that its start would raise, for each (label, profile, settings)."""
     from dask_steward.profiles import ProfileStore
+    from dask_steward.profiles.forms import resolved_of
 
     found: list[Preview | StewardError | None] = [None] * len(wanted)
     plains: dict[int, dict[str, Any]] = {}
     store = ProfileStore()
     for index, (_, name, settings) in enumerate(wanted):
         try:
-            plains[index] = store.resolve(name, settings).expanded(os.environ).to_json() | {"name": name}
-        except ProfileError as error:
+            unsaved = name in definitions
+            profile = resolved_of(store, name, definitions[name]) if unsaved else store.resolve(name, settings)
+            plains[index] = profile.expanded(os.environ).to_json() | {"name": name}
+        except (ProfileError, WrongState) as error:
             found[index] = error
+            continue
+        plains[index]["python"] = plains[index].get("python") or python
     for index, plain in plains.items():
         if plain["system"] in ONE_MACHINE:
             found[index] = one_machine(plain, ask)
@@ -143,10 +160,10 @@ def _previews(
         for system in {plain["system"] for plain in plains.values()} & {"slurm"}
     }
     open_ones = [index for index in plains if found[index] is None]
-    for python in {plains[index].get("python") for index in open_ones}:
-        indices = [index for index in open_ones if plains[index].get("python") == python]
+    for interpreter in {plains[index]["python"] for index in open_ones}:
+        indices = [index for index in open_ones if plains[index]["python"] == interpreter]
         try:
-            answers = render(python, [_request(plains[index], ask, sites) for index in indices])
+            answers = render(interpreter, [_request(plains[index], ask, sites) for index in indices])
         except StewardError as error:
             answers = [{"error": error.to_dict()} for _ in indices]
         for index, answer in zip(indices, answers, strict=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import functools
 import importlib
@@ -245,6 +246,14 @@ def _wait_ready(cluster: Cluster, process: subprocess.Popen[bytes], limit: float
                 cluster=cluster.id,
             )
         time.sleep(pause_after(time.monotonic() - began))
+
+
+def settle_start(cluster: Cluster) -> None:
+    """Cross out a start that nobody waits for, if its keeper has died before it came up."""
+    process = cluster._process
+    if process is not None and process.poll() is not None and not cluster._ended():
+        with contextlib.suppress(StartFailed):
+            _look(cluster, process)
 
 
 def _look(cluster: Cluster, process: subprocess.Popen[bytes]) -> dict[str, Any]:

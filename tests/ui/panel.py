@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from playwright.sync_api import Locator, Page, expect
@@ -39,23 +40,38 @@ class Panel:
     @property
     def cards(self) -> Locator:
         """All cards."""
-        return self.root.locator("article.dsk-Card")
+        return self.root.locator(".dsk-Card")
 
     def card(self, name: str) -> Card:
         """The card of the cluster of that name."""
-        heading = self.page.get_by_role("heading", name=name, exact=True)
-        return Card(self.page, self.cards.filter(has=heading))
+        # Of the text the name is only a part: a screen reader hears the state after it.
+        named = self.page.locator(".dsk-Card-title").filter(has_text=re.compile(rf"^{re.escape(name)}(,|$)"))
+        return Card(self, self.cards.filter(has=named))
 
     def card_of(self, id: str) -> Card:
         """The card of a cluster."""
-        return Card(self.page, self.root.locator(f'article.dsk-Card[data-cluster-id="{id}"]'))
+        return Card(self, self.root.locator(f'.dsk-Card[data-cluster-id="{id}"]'))
+
+    # --- starting ---
+
+    def new(self, profile: str) -> None:
+        """Start a cluster from a profile, by the menu beside the one button."""
+        self.root.get_by_role("button", name=re.compile("profile", re.I)).first.click()
+        self.page.get_by_role("menuitem", name=re.compile(rf"^{re.escape(profile)}\b")).first.click()
+
+    # --- dashboards ---
+
+    def open_plot(self, title: str) -> None:
+        """Open a plot of the cluster whose card is open."""
+        self.root.get_by_role("button", name=title, exact=True).click()
 
 
 class Card:
     """One cluster's card."""
 
-    def __init__(self, page: Page, root: Locator) -> None:
-        self.page = page
+    def __init__(self, panel: Panel, root: Locator) -> None:
+        self.panel = panel
+        self.page = panel.page
         self.root = root
 
     @property
@@ -73,17 +89,49 @@ class Card:
         expect(self.root).to_contain_text(text, timeout=timeout)
         return self
 
+    def expect_asked(self, workers: int, timeout: float = START) -> Card:
+        """Wait until it says for how many workers was asked."""
+        expect(self.root).to_contain_text(re.compile(rf"\bof {workers}\b"), timeout=timeout)
+        return self
+
     def button(self, name: str | re.Pattern[str]) -> Locator:
         """One of its buttons."""
         return self.root.get_by_role("button", name=name, exact=isinstance(name, str))
 
-    def select(self) -> Card:
+    def open(self) -> Card:
         """Open it, if another one is open."""
-        if self.root.get_attribute("aria-current") != "true":
-            self.root.get_by_role("heading").first.click()
+        head = self.root.locator(".dsk-Card-name")
+        if head.get_attribute("aria-expanded") != "true":
+            head.click()
+        expect(head).to_have_attribute("aria-expanded", "true")
         return self
 
     def more(self, item: str | re.Pattern[str]) -> None:
         """Choose from the menu of further actions."""
-        self.button(re.compile("^More")).click()
-        self.page.get_by_role("menuitem", name=item).click()
+        self.button(re.compile("^More actions")).click()
+        self.page.locator('[role^="menuitem"]').filter(has_text=item).click()
+
+    def scale_to(self, workers: int, meanwhile: Callable[[], object] | None = None) -> None:
+        """Ask for a number of workers, in its place."""
+        self.button("Scale").click()
+        form = self.root.get_by_role("form")
+        form.get_by_text("Fixed", exact=True).click()
+        form.get_by_role("spinbutton", name="Size").fill(str(workers))
+        if meanwhile is not None:
+            meanwhile()
+        form.get_by_role("button", name=f"Scale to {workers}").click()
+        expect(form).to_have_count(0)
+
+    def adapt_to(self, least: int, most: int) -> None:
+        """Let it follow the work, in its place."""
+        self.button("Scale").click()
+        form = self.root.get_by_role("form")
+        form.get_by_text("Adaptive", exact=True).click()
+        form.get_by_role("spinbutton", name=re.compile("^At least")).fill(str(least))
+        form.get_by_role("spinbutton", name=re.compile("^At most")).fill(str(most))
+        form.get_by_role("button", name=f"Adapt {least} to {most}").click()
+        expect(form).to_have_count(0)
+
+    def stop(self) -> None:
+        """Press its stop button."""
+        self.button(re.compile("^(Stop |Cancel$)")).click()

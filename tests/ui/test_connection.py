@@ -1,0 +1,104 @@
+"""What a page knows, and how soon: other windows, other faces, a server that goes and comes back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from playwright.sync_api import Page, expect
+
+from tests.ui.conftest import Complaints
+from tests.ui.lab import Lab, until
+from tests.ui.look import WIDTH, picture, set_width
+from tests.ui.notebook import Notebook
+from tests.ui.panel import START, Panel
+
+SOON = 1.0
+"""Seconds in which a page shows what happened elsewhere."""
+
+SLACK = 1.0
+"""Seconds more on a machine that does other things, too; the figure itself is printed."""
+
+
+def start(lab: Lab, name: str, **body: Any) -> str:
+    """Start a cluster as a program does, wait until it runs, return its id."""
+    made = lab.api("clusters", "POST", {"profile": "small", "name": name, **body})
+    until(lambda: lab.api(f"clusters/{made['id']}")["state"] == "running")
+    return str(made["id"])
+
+
+def test_two_windows_agree(lab: Lab, page: Page, panel: Panel, open_page: Callable[..., Page]) -> None:
+    other = Panel(open_page(lab)).open()
+    id = start(lab, "shared")
+    card, same = panel.card_of(id).expect_state("running"), other.card_of(id).expect_state("running")
+
+    # When one window scales it, the other one says so.
+    panel.run("dask-steward:scale-cluster", id=id, workers=1)
+    card.expect_asked(1, timeout=10_000)
+    same.expect_asked(1, timeout=(SOON + SLACK) * 1000)
+
+    # When one window stops it, the other one shows that, too.
+    panel.run("dask-steward:stop-cluster", id=id)
+    card.expect_state("stopping", "stopped", timeout=10_000)
+    same.expect_state("stopping", "stopped", timeout=(SOON + SLACK) * 1000)
+
+
+def test_cluster_of_a_shell_appears_within_a_second(lab: Lab, panel: Panel) -> None:
+    expect(panel.cards).to_have_count(0)
+    made = lab.cli("start", "small", "--name", "of the shell", "--no-wait", "--set", "idle_timeout=10 min")
+    began = time.time()
+    card = panel.card("of the shell")
+    expect(card.root).to_be_visible(timeout=(SOON + SLACK) * 1000)
+    print(f"seen {time.time() - began:.2f} s after the command's end")
+    assert card.id == made["id"]
+    card.expect_state("running")
+    # Not only that it exists: a size that is asked for in the shell is on screen as soon.
+    lab.cli("scale", made["id"], "1")
+    card.expect_asked(1, timeout=(SOON + SLACK) * 1000)
+
+
+def test_cluster_of_a_kernel_appears_within_a_second_and_goes_with_it(lab: Lab, page: Page, panel: Panel) -> None:
+    notebook = Notebook(page)
+    notebook.run("%load_ext dask_steward")
+    notebook.run("%dask_cluster start small --name mine")
+    # By now it runs; the page has known of it since it was asked for.
+    card = panel.card("mine").expect_state("running", timeout=(SOON + SLACK) * 1000)
+    owner = lab.api(f"clusters/{card.id}")["owner"]
+    assert owner["kernel_id"] == notebook.kernel
+
+    notebook.end_kernel()
+
+    card.expect_state("stopping", "stopped", timeout=5_000)
+    until(lambda: not lab.cli("list"))
+    notebook.close()
+
+
+def test_server_is_killed_and_comes_back(lab: Lab, page: Page, panel: Panel, complaints: Complaints) -> None:
+    set_width(page, WIDTH)
+    notebook = Notebook(page)
+    kernels = start(lab, "of a kernel", tenure="kernel", kernel_id=notebook.kernel)
+    detached = start(lab, "detached", tenure="detached", set={"idle_timeout": "20 min"})
+    panel.card_of(kernels).expect_state("running")
+    panel.card_of(detached).expect_state("running")
+
+    lab.kill()
+
+    # The last known state stays, and is told apart from what is known now.
+    expect(panel.root.locator(".dsk-mod-stale").first).to_be_visible(timeout=START)
+    expect(panel.root).to_contain_text("no news")
+    picture(page, "no-server", panel.root)
+
+    lab.start()
+
+    # The page recovers by itself.
+    expect(panel.root.locator(".dsk-State.dsk-mod-stale")).to_have_count(0, timeout=START)
+    panel.card_of(detached).expect_state("running")
+    until(lambda: [one["id"] for one in lab.cli("list")] == [detached])
+    card = panel.card_of(kernels)
+    if card.root.count():
+        card.expect_state("stopping", "stopped", "lost")
+    # And it can be used as before.
+    panel.run("dask-steward:scale-cluster", id=detached, workers=1)
+    panel.card_of(detached).expect_asked(1)
+    complaints.expect(r"ERR_CONNECTION_REFUSED|WebSocket|Failed to fetch|net::")

@@ -1,0 +1,85 @@
+"""From an empty panel to a result, and back to nothing: what a person does in the first five minutes."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import Page, expect
+
+from tests.ui.lab import PATIENCE, Lab, until
+from tests.ui.look import WIDTH, picture, set_width
+from tests.ui.notebook import Notebook
+from tests.ui.panel import START, Panel
+
+COMPUTE = """\
+import dask.array as da
+print("mean", round(float(da.ones((2000, 2000), chunks=500).mean().compute()), 3))"""
+
+
+def test_first_five_minutes(lab: Lab, page: Page, panel: Panel) -> None:
+    set_width(page, WIDTH)
+
+    # Given nothing at all, the panel says what to do first.
+    expect(panel.root).to_contain_text("No cluster yet")
+    picture(page, "empty", panel.root)
+
+    # When the one button is pressed, a card is there at once, and soon the cluster.
+    panel.new("Small")
+    card = panel.card("small")
+    card.expect_state("starting", "running", timeout=2_000)
+    picture(page, "starting", panel.root)
+    card.expect_state("running")
+    card.expect_text("2 running")
+    (known,) = lab.cli("list")
+    assert (known["id"], known["name"]) == (card.id, "small")
+    picture(page, "running", panel.root)
+
+    # Scale: in the card, with what it means before it is done.
+    card.scale_to(3, meanwhile=lambda: picture(page, "scale", panel.root))
+    card.expect_text("3 running")
+    assert lab.api(f"clusters/{card.id}")["workers"]["asked"] == 3
+
+    # Adapt, and back to what it was for.
+    card.adapt_to(1, 2)
+    expect(card.root).to_contain_text(re.compile("adaptive|1.2", re.I), timeout=START)
+    until(lambda: lab.api(f"clusters/{card.id}")["adapt"])
+    limits = lab.api(f"clusters/{card.id}")["adapt"]
+    assert (limits["minimum"], limits["maximum"]) == (1, 2)
+    picture(page, "adaptive", panel.root)
+    card.scale_to(2)
+    until(lambda: lab.api(f"clusters/{card.id}")["adapt"] is None)
+    card.expect_text("2 running")
+
+    # A dashboard is a tab with plots that Bokeh has drawn.
+    notebook = Notebook(page)
+    panel.open_plot("Task Stream")
+    frame = page.frame_locator(".dsk-Page iframe").first
+    expect(frame.locator(".bk-Canvas, .bk-CanvasPanel, canvas").first).to_be_attached(timeout=START)
+
+    # The client's code is a cell that a person can read.
+    notebook.activate()
+    card.button("Insert code").click()
+    until_page(page, lambda: any("Client" in source or "attach" in source for source in notebook.sources()))
+    notebook.run_all()
+    picture(page, "notebook")
+    assert notebook.run(COMPUTE) == "mean 1.0\n"
+    # It was computed there, and not beside it.
+    held = lab.api(f"clusters/{card.id}")
+    assert held["spend"]["busy"] > 0 or held["tasks"]["groups"]
+
+    # Stop: nothing runs, so nothing is asked; and then there is nothing.
+    card.stop()
+    card.expect_state("stopping", "stopped", timeout=5_000)
+    until(lambda: not lab.cli("list"), PATIENCE)
+    assert lab.cli("held") == []
+    notebook.close()
+
+
+def until_page(page: Page, done: object, timeout: float = 15.0) -> None:
+    """Wait for something in a page; time.sleep would hold its events up."""
+    assert callable(done)
+    waited = 0.0
+    while not done():
+        assert waited < timeout, f"not within {timeout:g} s: {done}"
+        page.wait_for_timeout(100)
+        waited += 0.1

@@ -26,7 +26,7 @@ export interface IScale {
 export interface IAdapt {
   minimum: number;
   maximum: number;
-  [option: string]: number | string | null;
+  [option: string]: number | string | null | undefined;
 }
 
 /** What one job (one worker process of a local cluster) brings; memory in bytes. */

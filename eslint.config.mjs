@@ -22,6 +22,8 @@ export default tseslint.config(
       ],
       '@typescript-eslint/no-namespace': 'off',
       '@typescript-eslint/no-unused-vars': ['error', { args: 'none' }],
+      // Every plugin shows something from the start on, so a chunk of its own would only come later.
+      'jupyter/prefer-lazy-imports': 'off',
       curly: ['error', 'all'],
       eqeqeq: 'error',
       'no-console': 'error',

@@ -24,8 +24,6 @@ import type { CommandRegistry } from '@lumino/commands';
 import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 
 import { shared, takes } from './args';
-// A dialog must also open while the server is away, so it is no chunk of its own.
-// eslint-disable-next-line jupyter/prefer-lazy-imports
 import * as questions from './questions';
 import { tell } from './failures';
 import { clusterIcon } from './icons';

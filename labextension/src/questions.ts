@@ -6,6 +6,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import { ask, confirm, type IField } from './dialogs';
 import { works } from './facts';
 import type { IAdapt, ICluster, IScale, IStart, IStewardModel, ISweepAnswer } from './tokens';
+import { unfinished } from './view/format';
 
 /** Which profile, and what it is to be called. */
 export async function newCluster(
@@ -161,9 +162,7 @@ export async function stop(
   trans: TranslationBundle
 ): Promise<boolean> {
   const busy = clusters.filter(works);
-  const left = (cluster: ICluster): number =>
-    cluster.tasks.groups.reduce((sum, group) => sum + group.total - group.done - group.erred, 0);
-  const tasks = busy.reduce((sum, cluster) => sum + left(cluster), 0);
+  const tasks = busy.reduce((sum, cluster) => sum + unfinished(cluster), 0);
   const loss = busy.length
     ? trans._n(
         'Tasks run on it: %1 is not done and its results will be lost.',

@@ -23,6 +23,7 @@ export interface IChoices {
   attachBy: AttachBy;
   autoAttach: AutoAttach;
   autoAttachName: string;
+  darkDashboards: boolean;
   defaultLayout: ILayoutItem[];
   idleWarningMinutes: number;
   statusBar: boolean;
@@ -33,6 +34,7 @@ export const DEFAULTS: Readonly<IChoices> = {
   attachBy: 'cell',
   autoAttach: 'none',
   autoAttachName: '',
+  darkDashboards: false,
   defaultLayout: [
     { plot: 'Task Stream', mode: 'split-right' },
     { plot: 'Progress', mode: 'split-bottom', ref: 'Task Stream' },
@@ -44,25 +46,12 @@ export const DEFAULTS: Readonly<IChoices> = {
 
 /** The settings, also where there is no registry of settings: then they are the defaults. */
 export class Settings {
-  /**
-   * Load the settings.
-   *
-   * Settings that cannot be read (a broken file) must not stop the plugins that use them.
-   */
-  static async load(registry: ISettingRegistry | null): Promise<Settings> {
-    if (!registry) {
-      return new Settings(null);
-    }
-    try {
-      return new Settings(await registry.load(SETTINGS_ID));
-    } catch {
-      return new Settings(null);
-    }
+  constructor(registry: ISettingRegistry | null) {
+    this.ready = registry ? this._load(registry) : Promise.resolve();
   }
 
-  constructor(private readonly _loaded: ISettingRegistry.ISettings | null) {
-    _loaded?.changed.connect(() => this._changed.emit());
-  }
+  /** Fulfilled when what a person has chosen is known. */
+  readonly ready: Promise<void>;
 
   get changed(): ISignal<this, void> {
     return this._changed;
@@ -75,8 +64,21 @@ export class Settings {
   }
 
   async set<K extends keyof IChoices>(key: K, value: IChoices[K]): Promise<void> {
+    await this.ready;
     await this._loaded?.set(key, value as unknown as JSONValue);
   }
 
+  private async _load(registry: ISettingRegistry): Promise<void> {
+    try {
+      this._loaded = await registry.load(SETTINGS_ID);
+    } catch {
+      // Settings that cannot be read (Lab says so itself) must not stop what they are for.
+      return;
+    }
+    this._loaded.changed.connect(() => this._changed.emit());
+    this._changed.emit();
+  }
+
+  private _loaded: ISettingRegistry.ISettings | null = null;
   private readonly _changed = new Signal<this, void>(this);
 }

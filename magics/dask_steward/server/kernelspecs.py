@@ -239,4 +239,4 @@ class All(Handler):
         self.reply(Kernelspecs(kernelspecs=tuple(await Interpreters.of(self.settings).all())))
 
 
-ROUTES = [("kernelspecs", All)]
+ROUTES: list[tuple[str, type[Handler]]] = [("kernelspecs", All)]

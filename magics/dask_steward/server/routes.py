@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from dask_steward.server import kernelspecs, profiles
 from dask_steward.server.base import Handler, NotFound
+
+#: Modules with handlers, in the order of the document.
+MODULES = (profiles, kernelspecs)
 
 #: Where the interface is, under the server's base URL.
 PREFIX = "dask-steward/api"
@@ -13,8 +17,7 @@ SEGMENT = r"([^/]+)"
 
 def routes() -> list[tuple[str, type[Handler]]]:
     """Return every route as ``(pattern under PREFIX, handler)``, the first match wins."""
-    found: list[tuple[str, type[Handler]]] = []
-    return found
+    return [route for module in MODULES for route in module.ROUTES]
 
 
 def handlers() -> list[tuple[str, type[Handler]]]:

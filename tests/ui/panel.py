@@ -56,14 +56,15 @@ class Panel:
 
     def new(self, profile: str) -> None:
         """Start a cluster from a profile, by the menu beside the one button."""
-        self.root.get_by_role("button", name=re.compile("profile", re.I)).first.click()
+        self.root.get_by_role("button", name="Choose a profile").click()
         self.page.get_by_role("menuitem", name=re.compile(rf"^{re.escape(profile)}\b")).first.click()
 
     # --- dashboards ---
 
     def open_plot(self, title: str) -> None:
         """Open a plot of the cluster whose card is open."""
-        self.root.get_by_role("button", name=title, exact=True).click()
+        plots = self.root.get_by_role("group", name=re.compile("^Plots of"))
+        plots.get_by_role("button", name=title, exact=True).click()
 
 
 class Card:

@@ -1,0 +1,112 @@
+"""A real Slurm behind the panel: why a job waits, when it will start, and what sbatch says when it refuses."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.support.private_slurm import PrivateSlurm
+from tests.ui.lab import Lab, until
+from tests.ui.look import WIDTH, picture, set_width
+from tests.ui.panel import START, Panel
+
+PROFILES = {
+    "debug": """\
+title: Slurm · debug
+system: slurm
+scale: {jobs: 2}
+options: {queue: debug, cores: 2, processes: 1, memory: 600 MB, interface: lo, walltime: "00:10:00"}
+""",
+    "gpu": """\
+title: Slurm · gpu
+system: slurm
+scale: {jobs: 1}
+options: {queue: gpus, cores: 2, processes: 1, memory: 600 MB, interface: lo, walltime: "00:10:00"}
+""",
+}
+
+pytestmark = [pytest.mark.requires("slurm"), pytest.mark.timeout(240)]
+
+
+@pytest.fixture(scope="module")
+def lab(make_lab: Callable[..., Lab], slurm_of_the_run: PrivateSlurm) -> Lab:
+    """A JupyterLab on a login node of a Slurm site."""
+    return make_lab(environment={"SLURM_CONF": str(slurm_of_the_run.conf)}, profiles=dict(PROFILES))
+
+
+@pytest.fixture
+def queue(slurm: PrivateSlurm, lab: Lab) -> Iterator[PrivateSlurm]:
+    """The site's queue, empty."""
+    yield slurm
+    lab.stop_clusters()
+
+
+def test_queued_job_says_why_and_until_when(lab: Lab, queue: PrivateSlurm, page: Page, panel: Panel) -> None:
+    set_width(page, WIDTH)
+    # Given a site that is full for ten minutes
+    others = queue.submit_foreign(3, cpus=4)
+    until(lambda: all(job.state == "RUNNING" for job in queue.queue()))
+
+    panel.new("Slurm · debug")
+
+    # Then the card says why there is nothing, in a person's words, and when there will be something.
+    card = panel.card("debug").expect_state("pending")
+    card.expect_text("2 queued")
+    expect(card.root.locator(".dsk-Why-source")).to_contain_text("Slurm", timeout=START)
+    expect(card.root.locator(".dsk-Why-source")).to_contain_text(re.compile(r"start about \d\d:\d\d"), timeout=START)
+    picture(page, "queued", panel.root)
+
+    # And so does each job, in the tab with the details.
+    panel.run("dask-steward:open-details", id=card.id, tab="jobs")
+    rows = page.locator(".dsk-Details").get_by_role("row").filter(has_text="queued")
+    expect(rows).to_have_count(2, timeout=START)
+    ids = {job.id for job in queue.queue() if job.id not in others}
+    assert ids
+    for id in ids:
+        expect(page.locator(".dsk-Details")).to_contain_text(id)
+    expect(rows.first).to_contain_text(re.compile(r"\d\d:\d\d"))
+    expect(rows.first).to_contain_text(re.compile("Resources|Priority"))
+    picture(page, "jobs")
+
+    # When there is room, the page says so by itself.
+    queue.run("scancel", *others)
+    card.expect_state("running")
+    card.expect_text("2 running")
+    expect(page.locator(".dsk-Details").get_by_role("row").filter(has_text="queued")).to_have_count(0, timeout=START)
+    card.stop()
+    until(lambda: not [job for job in queue.queue() if job.id not in others and job.state != "COMPLETING"])
+
+
+def test_refused_by_sbatch(lab: Lab, queue: PrivateSlurm, page: Page, panel: Panel) -> None:
+    set_width(page, WIDTH)
+    panel.new("Slurm · gpu")
+
+    # A card says what sbatch said, not a dialog; and what to do next.
+    card = panel.card("gpu").expect_state("failed")
+    card.expect_text("invalid partition specified: gpus")
+    first = card.id
+    for name in ("Edit profile", "Try again", "Log"):
+        expect(card.button(name)).to_be_visible()
+    picture(page, "failed", panel.root)
+
+    # Try again: another start of the same, which fails likewise.
+    card.button("Try again").click()
+    until(lambda: len([one for one in lab.api("clusters?all=1")["clusters"] if one["state"] == "failed"]) >= 1)
+    failed = panel.cards.filter(has_text="invalid partition specified: gpus")
+    expect(failed.locator(f'xpath=self::*[@data-cluster-id!="{first}"]').first).to_be_visible(timeout=START)
+
+    # Its log is where the reason is.
+    failed.first.get_by_role("button", name="Log", exact=True).click()
+    expect(page.locator(".dsk-Log, .dsk-LogViewer").last).to_contain_text("gpus", timeout=START)
+
+    # Edit: the profile's form; with the partition put right the same cluster starts.
+    failed.first.get_by_role("button", name="Edit profile").click()
+    editor = page.locator(".dsk-Editor")
+    editor.get_by_label(re.compile("queue|partition", re.I)).first.fill("debug")
+    editor.get_by_role("button", name="Save", exact=True).click()
+    until(lambda: "queue: debug" in (lab.profiles / "gpu.yaml").read_text())
+    failed.first.get_by_role("button", name="Try again").click()
+    expect(panel.root.locator('.dsk-Card[data-state="running"]')).to_have_count(1, timeout=START)

@@ -17,7 +17,7 @@ class Panel:
 
     def __init__(self, page: Page) -> None:
         self.page = page
-        self.root = page.locator(".dsk-Sidebar")
+        self.root = page.locator("#dask-steward-sidebar")
 
     def open(self) -> Panel:
         """Show it, as its command does."""
@@ -32,8 +32,16 @@ class Panel:
         )
 
     def section(self, name: str) -> Locator:
-        """The heading's button of a section: Clusters, Profiles, Dashboards, Held."""
-        return self.root.get_by_role("heading", name=re.compile(rf"^{name}\b"))
+        """The heading of a section, which folds it: Clusters, Profiles, Dashboards, Held."""
+        return self.root.locator(".jp-AccordionPanel-title").filter(has_text=re.compile(rf"^\s*{name}", re.I))
+
+    def unfold(self, *names: str) -> None:
+        """Unfold sections."""
+        for name in names:
+            title = self.section(name)
+            if title.get_attribute("aria-expanded") != "true":
+                title.click()
+            expect(title).to_have_attribute("aria-expanded", "true")
 
     # --- cards ---
 

@@ -20,6 +20,9 @@ class OnlyLook(Authorizer):
         return resource != "dask-steward" or action == "read"
 """
 
+KEEP_CLUSTERS = True
+"""This server cannot end them: the tests do it by the command."""
+
 ACTIONS = ("Scale", "Insert code", "Try again", "Edit profile", "Sweep", "New", "Choose a profile")
 
 
@@ -35,7 +38,7 @@ def lab(make_lab: Callable[..., Lab], tmp_path_factory: pytest.TempPathFactory) 
 
 @pytest.fixture(autouse=True)
 def end_clusters(lab: Lab) -> object:
-    """This server cannot end them."""
+    """Each test begins without a cluster."""
     yield
     lab.cli("stop", "--all", check=False)
 

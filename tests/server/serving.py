@@ -62,7 +62,7 @@ class Server:
                 "allow_root": True,
                 "base_url": base_url,
                 "root_dir": str(folder),
-                "jpserver_extensions": {"dask_steward.server": True},
+                "jpserver_extensions": {"dask_steward": True},
                 "allow_unauthenticated_access": False,
             },
             "IdentityProvider": {"token": self.token},

@@ -16,6 +16,7 @@ import json
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from jupyter_server.base.handlers import APIHandler
+from jupyter_server.utils import url_path_join
 from pydantic import BaseModel, ValidationError
 
 from dask_steward.errors import ClusterNotFound, StewardError
@@ -26,6 +27,11 @@ from dask_steward.server.threads import in_thread
 
 if TYPE_CHECKING:
     from dask_steward.server.app import DaskSteward
+
+#: Where the interface is, under the server's base URL.
+PREFIX = "dask-steward/api"
+#: An id, a name: anything up to the next slash; the handler says 404 to what is none.
+SEGMENT = r"([^/]+)"
 
 #: Bytes of a body. The largest that make sense, profiles, have some thousand.
 BODY_LIMIT = 1_000_000
@@ -106,6 +112,10 @@ class Handler(APIHandler):
             raise ClusterNotFound(f"No cluster {text[:64]!r} is known.")
         return text
 
+    def place_of(self, id: str) -> str:
+        """Return the path of a cluster in this interface."""
+        return url_path_join(self.base_url, PREFIX, "clusters", id)
+
     def reply(self, value: BaseModel | dict[str, Any] | None = None, status: int = 200) -> None:
         """Send an answer; None has no body."""
         self.set_status(status)
@@ -160,4 +170,4 @@ def _no_number(text: str) -> None:
     raise ValueError(f"{text} is no number of JSON")
 
 
-__all__ = ["BODY_LIMIT", "Handler", "NotFound", "in_thread"]
+__all__ = ["BODY_LIMIT", "PREFIX", "SEGMENT", "Handler", "NotFound", "in_thread"]

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from dask_steward.server import kernelspecs, profiles
-from dask_steward.server.base import Handler, NotFound
+from dask_steward.server import clusters, kernelspecs, profiles, rows
+from dask_steward.server.base import PREFIX, Handler, NotFound
 
 #: Modules with handlers, in the order of the document.
-MODULES = (profiles, kernelspecs)
-
-#: Where the interface is, under the server's base URL.
-PREFIX = "dask-steward/api"
-
-#: An id, a name: anything up to the next slash; the handler says 404 to what is none.
-SEGMENT = r"([^/]+)"
+MODULES = (clusters, rows, profiles, kernelspecs)
 
 
 def routes() -> list[tuple[str, type[Handler]]]:

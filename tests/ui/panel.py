@@ -58,7 +58,7 @@ class Panel:
 
     def card_of(self, id: str) -> Card:
         """The card of a cluster."""
-        return Card(self, self.root.locator(f'.dsk-Card[data-cluster-id="{id}"]'))
+        return Card(self, self.root.locator(f'.dsk-Card[data-cluster="{id}"]'))
 
     # --- starting ---
 
@@ -86,11 +86,11 @@ class Card:
     @property
     def id(self) -> str:
         """The cluster's id."""
-        return self.root.get_attribute("data-cluster-id") or ""
+        return self.root.get_attribute("data-cluster") or ""
 
     def expect_state(self, *states: str, timeout: float = START) -> Card:
         """Wait until it shows one of the states."""
-        expect(self.root).to_have_attribute("data-state", re.compile(f"^({'|'.join(states)})$"), timeout=timeout)
+        expect(self.root).to_have_class(re.compile(rf"\bdsk-mod-({'|'.join(states)})\b"), timeout=timeout)
         return self
 
     def expect_text(self, text: str | re.Pattern[str], timeout: float = START) -> Card:

@@ -96,7 +96,7 @@ def test_refused_by_sbatch(lab: Lab, queue: PrivateSlurm, page: Page, panel: Pan
     card.button("Try again").click()
     until(lambda: len([one for one in lab.api("clusters?all=1")["clusters"] if one["state"] == "failed"]) >= 1)
     failed = panel.cards.filter(has_text="invalid partition specified: gpus")
-    expect(failed.locator(f'xpath=self::*[@data-cluster-id!="{first}"]').first).to_be_visible(timeout=START)
+    expect(failed.locator(f'xpath=self::*[@data-cluster!="{first}"]').first).to_be_visible(timeout=START)
 
     # Its log is where the reason is.
     failed.first.get_by_role("button", name="Log", exact=True).click()
@@ -109,4 +109,4 @@ def test_refused_by_sbatch(lab: Lab, queue: PrivateSlurm, page: Page, panel: Pan
     editor.get_by_role("button", name="Save", exact=True).click()
     until(lambda: "queue: debug" in (lab.profiles / "gpu.yaml").read_text())
     failed.first.get_by_role("button", name="Try again").click()
-    expect(panel.root.locator('.dsk-Card[data-state="running"]')).to_have_count(1, timeout=START)
+    expect(panel.root.locator(".dsk-Card.dsk-mod-running")).to_have_count(1, timeout=START)

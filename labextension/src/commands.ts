@@ -42,7 +42,7 @@ import {
 export const PANEL_ID = 'dask-steward-sidebar';
 
 /** The attribute of a card that holds the id of its cluster. */
-export const CARD_ID = 'clusterId';
+export const CARD_ID = 'cluster';
 
 /** What the commands need. */
 export interface ICommandsOptions {
@@ -148,6 +148,7 @@ export function addCommands(options: ICommandsOptions): void {
       environment: about.text(
         trans.__('The name of a kernel specification: the cluster runs in its environment.')
       ),
+      notebook: about.text(trans.__('The path of a notebook that is attached to the new cluster.')),
       select: { type: 'boolean', description: trans.__('Open its card in the sidebar.') }
     }),
     isEnabled: mayWrite,
@@ -176,7 +177,14 @@ export function addCommands(options: ICommandsOptions): void {
         const cluster = await model.start(JSON.parse(JSON.stringify(body)) as IStart);
         if (args.select !== false) {
           model.select(cluster.id);
+        }
+        const notebook = text(args.notebook);
+        if (notebook === undefined && args.select !== false) {
+          // A notebook shows its cluster itself, and should keep the focus.
           options.open?.();
+        }
+        if (notebook !== undefined && commands.hasCommand(CommandIDs.attach)) {
+          await commands.execute(CommandIDs.attach, { id: cluster.id, notebook });
         }
         return cluster;
       });

@@ -3,7 +3,7 @@
  */
 import type { TranslationBundle } from '@jupyterlab/translation';
 
-import type { ICluster, IStewardModel } from './tokens';
+import type { IAttachments, ICluster, IStewardModel } from './tokens';
 import { isBusy, stateWord } from './view/format';
 
 /** Whether a cluster is there and is to stay. */
@@ -57,4 +57,20 @@ export function detail(cluster: ICluster, trans: TranslationBundle): string {
   const state = stateWord(cluster.stale ? 'stale' : cluster.state, trans);
   const reason = cluster.stale ?? cluster.reason;
   return reason ? trans.__('%1, %2: %3', size, state, reason) : trans.__('%1, %2', size, state);
+}
+
+/** The cluster of a kernel; without the plugin that knows better, the one that it owns. */
+export function clusterOf(
+  kernelId: string | undefined,
+  model: IStewardModel,
+  attachments: IAttachments | null
+): ICluster | null {
+  if (attachments) {
+    return attachments.of(kernelId);
+  }
+  return (
+    model.clusters.find(
+      cluster => lives(cluster) && kernelId !== undefined && cluster.owner?.kernel_id === kernelId
+    ) ?? null
+  );
 }

@@ -176,6 +176,8 @@ export type RowKind = 'workers' | 'jobs';
 export interface IRowsDelta {
   id: string;
   kind: RowKind;
+  /** The version that it leads from: a reader with an older one has missed something. */
+  since: number;
   version: number;
   total: number;
   /** Whole rows. */

@@ -100,9 +100,9 @@ export class FakeServer {
     return this.asked.filter(a => a.method === method && a.path.split('?')[0] === path).length;
   }
 
-  emit(kind: string, data: Record<string, unknown>, numbered = true): void {
-    const seq = numbered ? { seq: (this.seq += 1) } : {};
-    this.events.emit({ schema_id: `urn:dask-steward:${kind}:v1`, ...data, ...seq });
+  emit(kind: string, data: Record<string, unknown>): void {
+    this.seq += 1;
+    this.events.emit({ schema_id: `urn:dask-steward:${kind}:v1`, ...data, seq: this.seq });
   }
 
   beat(at = Date.now() / 1000): void {

@@ -32,12 +32,10 @@ export interface IServerEvent {
 }
 
 /**
- * One event of ours.
- *
- * Events that have a `seq` are numbered one after the other, so that a missed one is noticed.
+ * One event of ours. The server numbers all of them one after the other, so that a missed one is noticed.
  */
 export type StewardEvent = (IClusterEvent | IRowsEvent | IProfilesEvent | IServerEvent) & {
-  seq: number | null;
+  seq: number;
 };
 
 /** What comes over the stream, whoever sent it. */
@@ -52,16 +50,16 @@ const SCHEMA = /(?:^|[/:])dask-steward[/:](cluster|rows|profiles|server)[/:]v1$/
 /** Read an emission; null where it is none of ours, or of a version that this page does not know. */
 export function readEvent(emission: IEmission): StewardEvent | null {
   const kind = SCHEMA.exec(emission.schema_id)?.[1];
-  const seq = typeof emission.seq === 'number' ? emission.seq : null;
   // The server has checked the data against the schemas before it sent them.
   const data = emission as unknown;
+  const seq = emission.seq as number;
   switch (kind) {
     case 'cluster': {
       const { action, id, cluster } = data as IClusterEvent;
       return { kind, action, id, cluster: cluster ?? null, seq };
     }
     case 'rows':
-      return { kind, delta: data as IRowsDelta, seq: null };
+      return { kind, delta: data as IRowsDelta, seq };
     case 'profiles':
       return { kind, names: (data as IProfilesEvent).names, seq };
     case 'server': {

@@ -79,13 +79,11 @@ export class Connection implements IDisposable {
     await new Promise<void>(resolve => this._waiting.push(resolve));
   }
 
-  /** An event has come; `seq` is its number, where it has one. */
-  heard(seq: number | null): void {
+  /** An event has come; `seq` is its number. */
+  heard(seq: number): void {
     this._contact = seconds();
-    const gap = seq !== null && this._seq !== null && seq !== this._seq + 1;
-    if (seq !== null) {
-      this._seq = seq;
-    }
+    const gap = this._seq !== null && seq !== this._seq + 1;
+    this._seq = seq;
     const first = !this.hearing;
     this._hears = true;
     this._listen();

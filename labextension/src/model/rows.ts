@@ -2,8 +2,8 @@
  * The rows of tables that somebody looks at: read once, in pages, and kept by deltas since.
  *
  * The server sends deltas while a lease lives. Several views of one table share what is here. A
- * version is the number of a state of the table; a delta leads from one to the next, so that one
- * that was missed is noticed, and then the table is read again.
+ * version is the number of a state of the table; a delta says from which one it leads to which, so
+ * that one that was missed is noticed, and then the table is read again.
  */
 import { UUID } from '@lumino/coreutils';
 import type { IDisposable } from '@lumino/disposable';
@@ -178,7 +178,7 @@ class Table implements IDisposable {
     if (this._version === null || delta.version <= this._version) {
       return;
     }
-    if (delta.version !== this._version + 1) {
+    if (delta.since > this._version) {
       this._readAgain();
       return;
     }

@@ -7,11 +7,14 @@ process of its own, and again when it or its packages have changed.
 from __future__ import annotations
 
 import asyncio
+import importlib.metadata
+import importlib.util
 import json
 import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -86,10 +89,14 @@ class Interpreters:
 
     async def all(self) -> list[Kernelspec]:
         """Return every kernel of this server, by name."""
-        # Jupyter's manager searches folders, some managers ask conda.
-        specs: dict[str, dict[str, Any]] = await ensure_async(await in_thread(self._manager.get_all_specs))
+        specs = await self._specs()
         found = await asyncio.gather(*(self._of(name, specs[name]["spec"]) for name in sorted(specs)))
         return list(found)
+
+    async def _specs(self) -> dict[str, dict[str, Any]]:
+        # Jupyter's manager searches folders, some managers ask conda.
+        found: dict[str, dict[str, Any]] = await ensure_async(await in_thread(self._manager.get_all_specs))
+        return found
 
     async def python_of(self, name: str) -> str:
         """Return the interpreter of a kernelspec.
@@ -99,15 +106,15 @@ class Interpreters:
         UsageError
             If there is no such kernelspec, or clusters cannot run there.
         """
-        found = {one.name: one for one in await self.all()}
-        spec = found.get(name)
-        if spec is None:
+        found = await self._specs()
+        if name not in found:
             raise UsageError(
                 f"environment: no kernelspec is called {name!r}.",
                 field="environment",
                 value=name,
                 hint=f"There are: {', '.join(found) or 'none'}.",
             )
+        spec = await self._of(name, found[name]["spec"])  # only this one: the first look at each takes a second
         if spec.why_not is not None or spec.python is None:
             raise UsageError(
                 f"environment: no cluster can run in {spec.display_name}: {spec.why_not}.",
@@ -151,7 +158,7 @@ class Interpreters:
 
     async def _ask(self, python: str) -> dict[str, Any]:
         async with self._free:
-            found = await in_thread(look_at, python)
+            found = await in_thread(look_here if python == sys.executable else look_at, python)
         if not found.get("again"):
             changed = await in_thread(_changed_at, python, found.get("packages"))
             self._known[python] = (changed, found)
@@ -204,6 +211,19 @@ def look_at(python: str) -> dict[str, Any]:
                 continue
             return found if isinstance(found, dict) else {}
     return {"why": f"{python} is no Python: it did not run a line of it", "again": True}
+
+
+def look_here(python: str) -> dict[str, Any]:
+    """Return what `look_at` would of this process's own interpreter, without a process; nothing is imported."""
+    importlib.invalidate_caches()  # what was installed since this process started counts, too
+    names = ("dask", "distributed", "cryptography")
+    there = {name: importlib.util.find_spec(name) is not None for name in names}
+    try:
+        version = importlib.metadata.version("dask") if there["dask"] else None
+    except importlib.metadata.PackageNotFoundError:
+        version = None
+    packages = sysconfig.get_paths()["purelib"]
+    return {**there, "dask": version, "python": list(sys.version_info[:2]), "packages": packages}
 
 
 def why_not(found: Mapping[str, Any]) -> str | None:

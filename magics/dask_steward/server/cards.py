@@ -35,8 +35,8 @@ FINAL = ("stopped", "failed", "lost")
 #: Smaller changes of a measure are no news: parts of its limit, bytes, cores.
 _SHARE = 1 / 200
 _BYTES, _CORES = 2**20, 0.1
-#: Core-seconds by which what is held may differ from what the last card lets a page work out.
-_HELD = 5.0
+#: Core-seconds, and seconds of all cores, by which what is held may differ from what the last card lets a page work out.
+_HELD, _HELD_SECONDS = 5.0, 2.0
 
 
 def card_of(state: Mapping[str, Any], *, profile: Mapping[str, Any], seen: float, stale: str | None = None) -> Cluster:
@@ -165,8 +165,8 @@ def _moved(old: Cluster, new: Cluster) -> bool:
         or abs(new.memory.used - old.memory.used) >= size
         or abs(new.memory.spilled - old.memory.spilled) >= size
         or round(abs(new.cpu.used - old.cpu.used), 3) >= cores
-        or abs(new.spend.busy - old.spend.busy) >= _HELD
-        or abs(new.spend.held - expected) >= max(_HELD, expected * _SHARE)
+        or abs(new.spend.busy - old.spend.busy) >= max(_HELD, old.spend.busy * _SHARE)
+        or abs(new.spend.held - expected) >= max(_HELD, new.spend.cores * _HELD_SECONDS, expected * _SHARE)
     )
 
 

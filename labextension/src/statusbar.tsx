@@ -115,7 +115,7 @@ export class StatusItem extends ReactWidget {
         onClick={this._open}
       >
         <clusterIcon.react tag="span" className="dsk-StatusItem-icon" aria-hidden="true" />
-        <span>{words}</span>
+        <span>{silent ? trans.__('last known: %1', words) : words}</span>
         {warning && !silent ? (
           <span className="dsk-StatusItem-idle">{trans.__('idle')}</span>
         ) : null}

@@ -1,0 +1,28 @@
+/**
+ * The plugins. A site can switch each of them off by its id.
+ */
+import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
+
+import { commandsPlugin } from './commands';
+import { dashboardsPlugin } from './dashboards';
+import { detailsPlugin } from './details';
+import { launcherPlugin } from './launcher';
+import { modelPlugin } from './model/plugin';
+import { notebookPlugin } from './notebook';
+import { runningPlugin } from './running';
+import { statusbarPlugin } from './statusbar';
+
+export { IAttachments, IStewardModel } from './tokens';
+
+const plugins: JupyterFrontEndPlugin<unknown>[] = [
+  modelPlugin,
+  commandsPlugin,
+  detailsPlugin,
+  dashboardsPlugin,
+  notebookPlugin,
+  runningPlugin,
+  statusbarPlugin,
+  launcherPlugin
+];
+
+export default plugins;

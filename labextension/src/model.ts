@@ -10,7 +10,7 @@ import type { IDisposable } from '@lumino/disposable';
 import { type ISignal, Signal } from '@lumino/signaling';
 
 import { type IEmission, isAbort, readEvent, StewardError, type StewardApi } from './api';
-import { ClusterStore, isLiving } from './model/clusters';
+import { ClusterStore, isLiving, ownedBy } from './model/clusters';
 import { Connection } from './model/connection';
 import { Frame } from './model/frame';
 import { resumeLog } from './model/logs';
@@ -18,6 +18,7 @@ import { ProfileStore } from './model/profiles';
 import { RowsHub } from './model/rows';
 import type {
   IAdapt,
+  IAttachments,
   ICluster,
   IConnect,
   IConnection,
@@ -40,7 +41,7 @@ import type {
   Tenure
 } from './tokens';
 
-export { isLiving } from './model/clusters';
+export { isLiving, ownedBy } from './model/clusters';
 
 export class StewardModel implements IStewardModel, IDisposable {
   constructor(options: StewardModel.IOptions) {
@@ -95,7 +96,7 @@ export class StewardModel implements IStewardModel, IDisposable {
   get current(): ICluster | null {
     return (
       (this._selected === null ? null : this._store.get(this._selected)) ??
-      (this._kernel === null ? null : this.ofKernel(this._kernel)) ??
+      this._ofKernel() ??
       this.clusters.find(isLiving) ??
       null
     );
@@ -146,14 +147,6 @@ export class StewardModel implements IStewardModel, IDisposable {
     return this._store.get(id);
   }
 
-  /** The living cluster that a kernel owns, the youngest if there are several. */
-  owned(kernelId: string): ICluster | null {
-    return this.clusters.find(c => isLiving(c) && c.owner?.kernel_id === kernelId) ?? null;
-  }
-
-  /** Which cluster a kernel uses; the attachments know more than who owns it. */
-  ofKernel: (kernelId: string) => ICluster | null = id => this.owned(id);
-
   // How it is kept true.
 
   /** Begin to read and to listen. */
@@ -180,8 +173,10 @@ export class StewardModel implements IStewardModel, IDisposable {
     this._tellCurrent();
   }
 
-  /** What a kernel uses has changed. */
-  attachmentsChanged(): void {
+  useAttachments(attachments: IAttachments): void {
+    this._attachments?.changed.disconnect(this._tellCurrent, this);
+    this._attachments = attachments;
+    attachments.changed.connect(this._tellCurrent, this);
     this._tellCurrent();
   }
 
@@ -191,6 +186,7 @@ export class StewardModel implements IStewardModel, IDisposable {
     }
     this._events.disconnect(this._onEvent, this);
     this._failures?.disconnect(this._onFailure, this);
+    this._attachments?.changed.disconnect(this._tellCurrent, this);
     this._connection.dispose();
     this._frame.dispose();
     this._rows.dispose();
@@ -458,6 +454,16 @@ export class StewardModel implements IStewardModel, IDisposable {
     }
   }
 
+  /** The cluster of the notebook or console in front. */
+  private _ofKernel(): ICluster | null {
+    if (this._kernel === null) {
+      return null;
+    }
+    return this._attachments
+      ? this._attachments.of(this._kernel)
+      : ownedBy(this._kernel, this.clusters);
+  }
+
   private _tellCurrent(): void {
     const current = this.current;
     if (current !== this._toldCurrent) {
@@ -483,6 +489,7 @@ export class StewardModel implements IStewardModel, IDisposable {
   private readonly _rows: RowsHub;
   private readonly _store: ClusterStore;
   private readonly _trans: TranslationBundle;
+  private _attachments: IAttachments | null = null;
   private _held: IHeldAnswer | null = null;
   private _kernel: string | null = null;
   private _selected: string | null = null;

@@ -397,6 +397,8 @@ export interface IStewardModel {
   cluster(id: string): ICluster | null;
   /** Say which kernel the notebook or console in front has; its cluster is `current` unless a card is selected. */
   setKernel(kernelId: string | null): void;
+  /** Ask these which cluster a kernel uses; without them it is the one that the kernel owns. */
+  useAttachments(attachments: IAttachments): void;
   /** Open a card; null lets the model choose: the current notebook's cluster, else the newest living one. */
   select(id: string | null): void;
 

@@ -15,6 +15,11 @@ export function isLiving(cluster: ICluster): boolean {
   return !ENDED.has(cluster.state);
 }
 
+/** The living cluster that a kernel owns, the first if there are several. */
+export function ownedBy(kernelId: string, clusters: readonly ICluster[]): ICluster | null {
+  return clusters.find(c => isLiving(c) && c.owner?.kernel_id === kernelId) ?? null;
+}
+
 /** What happened to clusters while an answer was under way. */
 export interface IFlight {
   readonly touched: Map<string, ICluster | null>;

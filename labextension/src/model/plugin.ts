@@ -5,8 +5,6 @@ import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/applica
 import { IStateDB } from '@jupyterlab/statedb';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
-// The model is what all others wait for, so that nothing is won by loading it later.
-/* eslint-disable jupyter/prefer-lazy-imports */
 import { StewardApi } from '../api';
 import { StewardModel } from '../model';
 import { IStewardModel } from '../tokens';

@@ -17,6 +17,7 @@ import type { DockLayout } from '@lumino/widgets';
 
 import { shared, takes } from './args';
 import { ClusterPage, type Page, UrlPage } from './dashboardPages';
+import { CARD_ID } from './commands';
 import { ask } from './dialogs';
 import { tell } from './failures';
 import { dashboardIcon } from './icons';
@@ -171,7 +172,12 @@ export const dashboardsPlugin: JupyterFrontEndPlugin<void> = {
       if (args.of === 'notebook') {
         return ofNotebook();
       }
-      return typeof args.id === 'string' ? model.cluster(args.id) : model.current;
+      const hit =
+        args.context === true
+          ? app.contextMenuHitTest(node => node.dataset[CARD_ID] !== undefined)?.dataset[CARD_ID]
+          : undefined;
+      const id = typeof args.id === 'string' ? args.id : hit;
+      return id === undefined ? model.current : model.cluster(id);
     };
     const place = (args: ReadonlyPartialJSONObject): IPlace => ({
       ...(typeof args.mode === 'string' ? { mode: args.mode as DockLayout.InsertMode } : {}),
@@ -201,8 +207,7 @@ export const dashboardsPlugin: JupyterFrontEndPlugin<void> = {
           : trans.__('Open Dask Dashboard'),
       caption: trans.__('Open a page of a cluster’s dashboard as a tab'),
       icon: dashboardIcon,
-      describedBy: takes({
-        id: about.id,
+      describedBy: about.cluster({
         of,
         path: about.text(trans.__('The page, such as `individual-task-stream`.')),
         title: about.text(trans.__('What the tab is called.')),
@@ -242,7 +247,7 @@ export const dashboardsPlugin: JupyterFrontEndPlugin<void> = {
           : trans.__('Open Dask Dashboard Layout'),
       caption: trans.__('Open the plots of your layout (see the settings) for a cluster'),
       icon: dashboardIcon,
-      describedBy: takes({ id: about.id, of }),
+      describedBy: about.cluster({ of }),
       isEnabled: args => chosen(args)?.scheduler.dashboard ?? false,
       execute: async args => {
         const cluster = chosen(args);

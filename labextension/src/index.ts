@@ -3,9 +3,11 @@
  */
 import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
 
+import { attachmentsPlugin } from './attachments';
 import { commandsPlugin } from './commands';
 import { dashboardsPlugin } from './dashboards';
 import { detailsPlugin } from './details';
+import { profilesPlugin } from './editor';
 import { launcherPlugin } from './launcher';
 import { modelPlugin } from './model/plugin';
 import { notebookPlugin } from './notebook';
@@ -16,8 +18,10 @@ export { IAttachments, IStewardModel } from './tokens';
 
 const plugins: JupyterFrontEndPlugin<unknown>[] = [
   modelPlugin,
+  attachmentsPlugin,
   commandsPlugin,
   detailsPlugin,
+  profilesPlugin,
   dashboardsPlugin,
   notebookPlugin,
   runningPlugin,

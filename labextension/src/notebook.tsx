@@ -85,7 +85,7 @@ function addCommands(parts: IParts): void {
     },
     caption: trans.__('Put a cell into the notebook that binds client and cluster, and run it'),
     icon: args => (args.id ? undefined : linkIcon),
-    describedBy: takes({ id: about.id, context: about.context, notebook }),
+    describedBy: about.cluster({ notebook }),
     isToggled: args => {
       const kernel = placeOf(args, parts)?.panel.sessionContext.session?.kernel?.id;
       return (
@@ -112,7 +112,7 @@ function addCommands(parts: IParts): void {
     label: trans.__('Insert Code for Dask Client'),
     caption: trans.__('Put Python that connects to a cluster into the notebook; it is not run'),
     icon: codeIcon,
-    describedBy: takes({ id: about.id, context: about.context, notebook }),
+    describedBy: about.cluster({ notebook }),
     isEnabled: args => {
       const cluster = chosen(args);
       return cluster !== null && lives(cluster) && placeOf(args, parts) !== null;

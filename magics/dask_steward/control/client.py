@@ -111,11 +111,6 @@ class Control:
         found: dict[str, str] = self._call("GET", "/logs", timeout=30.0, **query)
         return found
 
-    def table(self, kind: str, **query: Any) -> dict[str, Any]:
-        """Return a part of the table of ``workers`` or ``jobs``; `query` has ``offset``, ``limit`` and ``sort``."""
-        found: dict[str, Any] = self._call("GET", f"/{kind}", **query)
-        return found
-
     def page(self, kind: str, **query: Any) -> dict[str, Any]:
         """Return part of a table, ``workers`` or ``jobs``: ``{version, total, offset, rows}``."""
         found: dict[str, Any] = self._call("GET", f"/{kind}", **query)

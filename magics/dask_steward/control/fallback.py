@@ -62,7 +62,7 @@ def state_of(entry: Entry) -> dict[str, Any]:
         ],
         "groups": {},
         "losses": [],
-        "spend": {"core_seconds_held": 0.0, "core_seconds_busy": 0.0},
+        "spend": _spend(entry),
         "cores_held": 0,
         "idle_since": None,
         "ends_at": ends_at,
@@ -73,6 +73,13 @@ def state_of(entry: Entry) -> dict[str, Any]:
         "logs": os.path.join(entry.folder, entries.LOGS),
         "logs_until": logs_until(entry),
     }
+
+
+def _spend(entry: Entry) -> dict[str, float]:
+    """Return what a keeper noted at the end of its cluster."""
+    found = entry.facts.get("spend")
+    told = found if isinstance(found, dict) else {}
+    return {name: float(told.get(name) or 0.0) for name in ("core_seconds_held", "core_seconds_busy")}
 
 
 def _judge(entry: Entry) -> tuple[str, str | None, float]:

@@ -238,7 +238,7 @@ def _workers(found: Look) -> list[str]:
         return []
     try:
         with Control(found.socket, found.entry.id) as control:
-            table = control.table("workers", limit=WORKERS_LISTED)
+            table = control.page("workers", limit=WORKERS_LISTED)
     except StewardError:
         return []
     rows = table.get("rows")

@@ -38,7 +38,7 @@ class LogQuery(Given):
     )
 
 
-class Answer(RootModel[Logs | LogPart]):
+class LogAnswer(RootModel[Logs | LogPart]):
     """All logs, or a part of the one that was named."""
 
 
@@ -52,7 +52,7 @@ class ClusterLogs(Handler):
         "The logs of a cluster, or a part of one; with `follow` server-sent events, each with a part as its data, and "
         "an event `end` when the cluster has ended. Also of clusters that have ended.",
         query=LogQuery,
-        answers={200: Answer},
+        answers={200: LogAnswer},
         media={200: "text/event-stream"},
         errors=(503,),
     )

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from jupyter_server.utils import url_path_join
 from jupyter_server_proxy.handlers import ProxyHandler
+from tornado.httpclient import HTTPClientError
 from tornado.httputil import HTTPHeaders
 from tornado.web import HTTPError, RequestHandler
 
@@ -34,6 +35,7 @@ CONNECT_LIMIT, ANSWER_LIMIT = 10.0, 60.0
 #: What a browser sends to this server, and nobody behind it must see.
 _OURS = ("Authorization", "Cookie", "X-Xsrftoken", "Origin")
 
+_SILENT = "The dashboard does not answer; the cluster may have just ended, or be very busy."
 _PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>No dashboard</title>
 <style>body {{ font: 14px/1.5 system-ui, sans-serif; margin: 3em auto; max-width: 40em; padding: 0 1em; }}
@@ -43,9 +45,15 @@ _PAGE = """<!DOCTYPE html>
 
 
 class NoPages(StewardError):
-    """A cluster has no pages, or they cannot be reached now."""
+    """A cluster has no pages."""
 
     code = "no-dashboard"
+    http_status = 404
+
+
+class PagesAway(NoPages):
+    """The pages of a cluster do not answer now."""
+
     http_status = 503
 
 
@@ -86,7 +94,7 @@ def place_of(id: str) -> Place:
         with Control(found.socket, id) as control:
             scheduler = control.state()["scheduler"]
     except KeeperGone as error:
-        raise NoPages(f"The dashboard of {name} is not there: {error.message}", cluster=id) from error
+        raise PagesAway(f"The dashboard of {name} is not there: {error.message}", cluster=id) from error
     where, why = scheduler.get("dashboard"), scheduler.get("dashboard_reason")
     if isinstance(where, str) and where.startswith("http"):
         return Place(None, urlsplit(where).port or 80)
@@ -105,6 +113,15 @@ class Dashboard(ProxyHandler):  # type: ignore[misc]  # it has no types
         # A page that stays open is nobody's activity: it must not keep a server alive for ever.
         super().__init__(*args, **kwargs, update_last_activity=False)
         self._port = 0
+
+    async def prepare(self) -> None:
+        """Find out who asks; `get` is guarded as every other method is.
+
+        jupyter-server-proxy (4.6) would send a second redirect after that of a server which lets nobody in unasked.
+        """
+        prepared = super(ProxyHandler, self).prepare()
+        if prepared is not None:
+            await prepared
 
     @operation(
         "read",
@@ -127,13 +144,24 @@ class Dashboard(ProxyHandler):  # type: ignore[misc]  # it has no types
         self.unix_socket, self._port = place.socket, place.port
         await super().get(id, path)
 
+    @property
+    def _host(self) -> str:
+        return "localhost" if self.unix_socket else "127.0.0.1"
+
     async def http_get(self, id: str, path: str) -> None:
         """Pass a request on."""
-        await self.proxy("localhost" if self.unix_socket else "127.0.0.1", self._port, path)
+        try:
+            await self.proxy(self._host, self._port, path)
+        except OSError as error:  # the socket has just gone
+            raise PagesAway(_SILENT, cluster=id) from error
 
     async def open(self, id: str, path: str) -> None:
         """Pass a websocket on."""
-        await self.proxy_open("localhost" if self.unix_socket else "127.0.0.1", self._port, path)
+        try:
+            await self.proxy_open(self._host, self._port, path)
+        except (OSError, HTTPClientError) as error:  # a page tries again by itself
+            self.log.info("The dashboard of %s does not answer: %s", id, error)
+            self.close(1013, "the dashboard does not answer")
 
     def proxy_request_headers(self) -> HTTPHeaders:
         """Return the headers of a request without what lets somebody into this server."""
@@ -151,7 +179,7 @@ class Dashboard(ProxyHandler):  # type: ignore[misc]  # it has no types
         error = (details.get("exc_info") or (None, None, None))[1]
         if isinstance(error, HTTPError) and status_code >= 500:
             # The proxy's own words for a socket that nobody answers on.
-            error = NoPages("The dashboard does not answer; the cluster may have just ended, or be very busy.")
+            error = PagesAway(_SILENT)
         status, body = answer_to(error, status_code)
         self.set_status(status)
         self.set_header("Cache-Control", "no-store")

@@ -27,7 +27,7 @@ export const EmptyPanel = React.memo(function EmptyPanel(props: IEmptyPanelProps
   const { found, readOnly, children, onDiscover, trans } = props;
   const [before, after] = trans
     .__(
-      'Start one here, or with %1 in a notebook. It appears in both places, and everything it takes is given back when your kernel ends.',
+      'Start one here, or with %1 in a notebook. It appears in both places, and everything it takes is given back when your kernel or this server ends.',
       '\u0000'
     )
     .split('\u0000');

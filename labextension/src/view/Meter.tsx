@@ -1,7 +1,7 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 import type { ICluster } from '../tokens';
-import { useClock } from './clock';
+import { clock, useClock } from './clock';
 import { bytes, bytesOf, grouped, number, unfinished } from './format';
 
 /** Share of its memory from which a cluster is in trouble: at 80 % Dask pauses workers. */
@@ -94,7 +94,7 @@ function useKept<T>(value: T | null): T | null {
   const last = React.useRef<{ value: T; until: number } | null>(null);
   const over = useClock(now => last.current === null || now > last.current.until);
   if (value !== null) {
-    last.current = { value, until: Date.now() / 1000 + KEPT };
+    last.current = { value, until: clock.now + KEPT };
     return value;
   }
   return over ? null : (last.current?.value ?? null);

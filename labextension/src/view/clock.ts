@@ -9,13 +9,20 @@ class Clock {
   /** Seconds since the epoch. */
   get now(): number {
     // Between two ticks all readers must see the same second, else React draws a text twice.
-    return this._timer === null ? Clock._read() : this._now;
+    return this._timer === null ? this._read() : this._now;
+  }
+
+  /**
+   * Seconds by which the clock that the facts' times are of is ahead of this browser's.
+   */
+  set ahead(seconds: number) {
+    this._ahead = seconds;
   }
 
   subscribe = (listener: () => void): (() => void) => {
     this._listeners.add(listener);
     if (this._timer === null) {
-      this._now = Clock._read();
+      this._now = this._read();
       this._timer = window.setInterval(() => this._tick(), 1000);
     }
     return () => {
@@ -31,18 +38,19 @@ class Clock {
     if (document.hidden) {
       return;
     }
-    this._now = Clock._read();
+    this._now = this._read();
     for (const listener of this._listeners) {
       listener();
     }
   }
 
-  private static _read(): number {
-    return Math.floor(Date.now() / 1000);
+  private _read(): number {
+    return Math.floor(Date.now() / 1000 + this._ahead);
   }
 
   private _listeners = new Set<() => void>();
   private _now = 0;
+  private _ahead = 0;
   private _timer: number | null = null;
 }
 

@@ -1,0 +1,232 @@
+/**
+ * The jobs of a cluster (worker processes, where it is of this machine), and what was lost.
+ */
+import type { TranslationBundle } from '@jupyterlab/translation';
+import * as React from 'react';
+import type { IJob, ILoss } from '../tokens';
+import { timeOfDay } from './format';
+import { Table, type IColumn } from './Table';
+import { useLatest } from './hooks';
+
+export interface IJobsTableProps {
+  jobs: readonly IJob[];
+  losses: readonly ILoss[];
+  /** False until the server has sent the rows once. */
+  ready: boolean;
+  /** Seconds since the epoch. */
+  now: number;
+  trans: TranslationBundle;
+  /** Show the log of a job, by its id. */
+  onLog: (job: string) => void;
+}
+
+const keyOf = (job: IJob): string => job.key;
+
+export function JobsTable(props: IJobsTableProps): React.ReactElement {
+  const { jobs, losses, ready, now, trans } = props;
+  const onLog = useLatest(props.onLog);
+  // Moments are shown by the day, so that the rows need not be drawn again each second.
+  const hour = Math.floor(now / 3600) * 3600;
+  const groups = new Set(jobs.map(job => job.group)).size > 1;
+  const kinds = new Set(jobs.map(job => job.kind)).size > 1;
+  const columns = React.useMemo(
+    () => jobColumns(trans, { groups, kinds }, hour, onLog),
+    [trans, groups, kinds, hour, onLog]
+  );
+  return (
+    <div className="dsk-Jobs">
+      <Table<IJob>
+        label={trans.__('Jobs')}
+        columns={columns}
+        rows={jobs}
+        rowKey={keyOf}
+        sort={{ key: 'id', descending: false }}
+        empty={
+          ready ? trans.__('Nothing is held for this cluster.') : trans.__('Reading the jobs…')
+        }
+        trans={trans}
+      />
+      {losses.length > 0 && <Losses losses={losses} now={now} trans={trans} onLog={onLog} />}
+    </div>
+  );
+}
+
+function jobColumns(
+  trans: TranslationBundle,
+  has: { groups: boolean; kinds: boolean },
+  now: number,
+  onLog: (job: string) => void
+): IColumn<IJob>[] {
+  const columns: (IColumn<IJob> | null)[] = [
+    {
+      key: 'id',
+      title: trans.__('Id'),
+      width: 'minmax(80px, 1fr)',
+      value: job => job.id,
+      render: job => job.id ?? <span className="dsk-Quiet">{trans.__('not known yet')}</span>
+    },
+    has.kinds
+      ? {
+          key: 'kind',
+          title: trans.__('Kind'),
+          width: 'minmax(74px, 1fr)',
+          value: job => job.kind,
+          render: job => job.kind
+        }
+      : null,
+    {
+      key: 'state',
+      title: trans.__('State'),
+      width: 'minmax(90px, 1fr)',
+      value: job => job.state,
+      render: job => <JobState state={job.state} trans={trans} />
+    },
+    {
+      key: 'reason',
+      title: trans.__('Reason'),
+      width: 'minmax(140px, 4fr)',
+      value: job => job.reason,
+      render: job => <span title={job.reason ?? ''}>{job.reason}</span>
+    },
+    {
+      key: 'expected',
+      title: trans.__('Expected start'),
+      width: 'minmax(112px, 1fr)',
+      numeric: true,
+      value: job => job.expected_start,
+      render: job => (job.expected_start === null ? '–' : timeOfDay(job.expected_start, now))
+    },
+    {
+      key: 'node',
+      title: trans.__('Node'),
+      width: 'minmax(80px, 1fr)',
+      value: job => job.node,
+      render: job => <span title={job.node ?? ''}>{job.node ?? '–'}</span>
+    },
+    {
+      key: 'since',
+      title: trans.__('Since'),
+      caption: trans.__('Since when it is in this state'),
+      width: 'minmax(84px, 1fr)',
+      numeric: true,
+      value: job => job.since,
+      render: job => (job.since === null ? '–' : timeOfDay(job.since, now))
+    },
+    has.groups
+      ? {
+          key: 'group',
+          title: trans.__('Group'),
+          width: 'minmax(72px, 1fr)',
+          value: job => job.group,
+          render: job => job.group ?? '–'
+        }
+      : null,
+    {
+      key: 'log',
+      title: '',
+      width: '56px',
+      render: (job, reached) =>
+        job.id === null ? null : (
+          <button
+            type="button"
+            className="dsk-Button dsk-mod-small"
+            tabIndex={reached ? 0 : -1}
+            aria-label={trans.__('Log of job %1', job.id)}
+            onClick={() => job.id !== null && onLog(job.id)}
+          >
+            {trans.__('Log')}
+          </button>
+        )
+    }
+  ];
+  return columns.filter((column): column is IColumn<IJob> => column !== null);
+}
+
+interface IJobStateProps {
+  state: string;
+  trans: TranslationBundle;
+}
+
+function JobState({ state, trans }: IJobStateProps): React.ReactElement {
+  const known: Record<string, [string, string, string]> = {
+    intended: ['◌', 'wait', trans.__('intended')],
+    submitted: ['◌', 'wait', trans.__('submitted')],
+    queued: ['◔', 'wait', trans.__('queued')],
+    starting: ['◌', 'wait', trans.__('starting')],
+    running: ['●', 'ok', trans.__('running')],
+    connected: ['●', 'ok', trans.__('connected')],
+    held: ['●', 'ok', trans.__('held')],
+    ending: ['◌', 'muted', trans.__('ending')],
+    ended: ['○', 'muted', trans.__('ended')],
+    lost: ['▲', 'error', trans.__('lost')],
+    released: ['○', 'muted', trans.__('released')]
+  };
+  const [glyph, look, word] = known[state] ?? ['○', 'muted', state];
+  return (
+    <span className={`dsk-Status dsk-mod-${look}`}>
+      <span aria-hidden="true">{glyph} </span>
+      {word}
+    </span>
+  );
+}
+
+interface ILossesProps {
+  losses: readonly ILoss[];
+  now: number;
+  trans: TranslationBundle;
+  onLog: (job: string) => void;
+}
+
+function Losses({ losses, now, trans, onLog }: ILossesProps): React.ReactElement {
+  const title = React.useId();
+  const newest = [...losses].sort((a, b) => b.at - a.at);
+  return (
+    <section className="dsk-Losses" aria-labelledby={title}>
+      <h2 id={title} className="dsk-Heading">
+        {trans.__('Lost')} <span className="dsk-Count">{losses.length}</span>
+      </h2>
+      <ul className="dsk-Losses-list">
+        {newest.map((loss, index) => (
+          <li key={`${loss.id ?? ''}-${loss.at}-${index}`} className="dsk-Loss">
+            <div className="dsk-Loss-head">
+              <span className="dsk-Status dsk-mod-error">
+                <span aria-hidden="true">▲ </span>
+                {loss.id === null ? trans.__('A worker') : trans.__('Job %1', loss.id)}
+              </span>
+              <span className="dsk-Quiet">
+                {loss.node === null
+                  ? timeOfDay(loss.at, now)
+                  : trans.__('on %1, %2', loss.node, timeOfDay(loss.at, now))}
+              </span>
+              {loss.id !== null && (
+                <button
+                  type="button"
+                  className="dsk-Button dsk-mod-small"
+                  aria-label={trans.__('Log of job %1', loss.id)}
+                  onClick={() => loss.id !== null && onLog(loss.id)}
+                >
+                  {trans.__('Log')}
+                </button>
+              )}
+            </div>
+            <p className="dsk-Loss-reason">{loss.reason}</p>
+            {loss.log && (
+              <pre
+                className="dsk-Code"
+                tabIndex={0}
+                role="region"
+                aria-label={
+                  loss.id === null
+                    ? trans.__('End of the log')
+                    : trans.__('End of the log of job %1', loss.id)
+                }
+              >
+                {loss.log}
+              </pre>
+            )}
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}

@@ -35,7 +35,7 @@ FINAL = ("stopped", "failed", "lost")
 #: Smaller changes of a measure are no news: parts of its limit, bytes, cores.
 _SHARE = 1 / 200
 _BYTES, _CORES = 2**20, 0.1
-#: Core-seconds, and seconds of all cores, by which what is held may differ from what the last card lets a page work out.
+#: Core-seconds, and seconds of all cores, by which what is held may differ from what a page works out by itself.
 _HELD, _HELD_SECONDS = 5.0, 2.0
 
 

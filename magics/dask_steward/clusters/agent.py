@@ -94,6 +94,34 @@ class Drained:
 
 
 @dataclass(frozen=True)
+class Restarted:
+    """What became of workers whose processes were to start again.
+
+    Attributes
+    ----------
+    back : int
+        How many came back.
+    late : list of str
+        Names of those that did not in time.
+    fixed : list of str
+        Names of those that were left alone: nobody (no nanny) would start them again.
+    """
+
+    back: int = 0
+    late: list[str] = field(default_factory=list)
+    fixed: list[str] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Restarted:
+        """Read what `to_json` gave."""
+        return cls(**data)
+
+
+@dataclass(frozen=True)
 class CutRule:
     """Which tasks fail when they are cut off, rather than start again for ever.
 
@@ -169,12 +197,24 @@ class Agent(abc.ABC):
         """
 
     @abc.abstractmethod
-    async def close_workers(self) -> None:
-        """Tell all workers to close, in an orderly way, without waiting for their tasks."""
+    async def worker_rows(self) -> list[dict[str, Any]]:
+        """Return all workers as rows of a table; see `dask_steward.clusters.worker_rows`."""
+
+    @abc.abstractmethod
+    async def restart_workers(self, within: float) -> Restarted:
+        """Start the processes of all workers again, and wait until they are back.
+
+        Tasks that ran there start again, results that only they held are computed again.
+
+        Parameters
+        ----------
+        within : float
+            Seconds that they have to end, and to come back.
+        """
 
     @abc.abstractmethod
     async def summary(self) -> dict[str, Any]:
-        """Return ``threads``, ``memory``, ``tasks`` and ``busy_seconds`` (core-seconds spent in tasks)."""
+        """Return ``threads``, ``cpu``, ``memory``, ``tasks`` and ``busy_seconds`` (core-seconds spent in tasks)."""
 
     @abc.abstractmethod
     async def idle_since(self) -> float | None:

@@ -15,9 +15,10 @@ from distributed.protocol import pickle
 from distributed.versions import get_versions
 
 from dask_steward.clusters import versions
-from dask_steward.clusters.agent import Agent, CutRule, Drained, WorkerView
+from dask_steward.clusters.agent import Agent, CutRule, Drained, Restarted, WorkerView
 from dask_steward.clusters.demand import Demand, demand_of
 from dask_steward.clusters.summary import SummaryPlugin
+from dask_steward.clusters.worker_rows import row_of
 
 logger = logging.getLogger(__name__)
 
@@ -195,11 +196,30 @@ class LocalAgent(Agent):
         if manager is not None:  # else a temporary one did it, and is gone
             manager.policies -= {one for one in manager.policies if getattr(one, "address", None) in addresses}
 
-    async def close_workers(self) -> None:
-        for address in list(self.scheduler.workers):
-            await self.scheduler.remove_worker(
-                address, expected=True, close=True, stimulus_id=f"dask-steward-close-{time.time()}"
-            )
+    async def worker_rows(self) -> list[dict[str, Any]]:
+        return [row_of(state) for state in self.scheduler.workers.values()]
+
+    async def restart_workers(self, within: float) -> Restarted:
+        workers = list(self.scheduler.workers.values())
+        fixed = [str(one.name) for one in workers if not one.nanny]
+        before = {str(one.name): one.server_id for one in workers if one.nanny}
+        if not before:
+            return Restarted(fixed=fixed)
+        # Without waiting: Dask's own wait counts workers, whoever they are.
+        await self.scheduler.restart_workers(
+            [one.address for one in workers if one.nanny],
+            timeout=within,
+            wait_for_workers=False,
+            on_error="return",
+            stimulus_id=f"dask-steward-restart-{time.time()}",
+        )
+        deadline = time.monotonic() + within
+        while True:
+            now = {str(one.name): one.server_id for one in self.scheduler.workers.values()}
+            late = [name for name, id in before.items() if now.get(name, id) == id]
+            if not late or time.monotonic() > deadline:
+                return Restarted(len(before) - len(late), late, fixed)
+            await asyncio.sleep(DRAIN_INTERVAL)
 
     async def summary(self) -> dict[str, Any]:
         return {

@@ -18,7 +18,7 @@ from distributed.comm.core import Comm, connect
 from distributed.core import send_recv
 from distributed.security import Security
 
-from dask_steward.clusters.agent import Agent, CutRule, Drained, WorkerView
+from dask_steward.clusters.agent import Agent, CutRule, Drained, Restarted, WorkerView
 from dask_steward.clusters.demand import Demand
 from dask_steward.clusters.service import NEWS_INTERVAL, OP
 from dask_steward.errors import StartFailed, StewardError
@@ -229,8 +229,12 @@ class RemoteAgent(Agent):
             return {key: Drained(kept=error.message) for key in jobs}
         return {key: Drained.from_json(one) for key, one in found.items()}
 
-    async def close_workers(self) -> None:
-        await self._ask("close_workers", LOOK_LIMIT)
+    async def worker_rows(self) -> list[dict[str, Any]]:
+        return list(await self._look("worker_rows", []))
+
+    async def restart_workers(self, within: float) -> Restarted:
+        # Ending and coming back have their time each.
+        return Restarted.from_json(await self._ask("restart_workers", 2 * within + DRAIN_MARGIN, within=within))
 
     async def summary(self) -> dict[str, Any]:
         nothing = {

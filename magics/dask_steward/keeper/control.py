@@ -15,6 +15,7 @@ from tornado.netutil import bind_unix_socket
 from tornado.web import Application, RequestHandler
 
 from dask_steward.errors import StewardError, UsageError
+from dask_steward.keeper.rows import USUAL
 
 if TYPE_CHECKING:
     from dask_steward.keeper.keeper import Keeper
@@ -87,6 +88,46 @@ class _Stream(_Handler):
             return
 
 
+class _Page(_Handler):
+    async def get(self) -> None:
+        """Send part of a table."""
+        table = self.keeper.tables[self.request.path.strip("/")]
+        offset, limit = self._number("offset", 0), self._number("limit", USUAL)
+        self.reply(await table.page(offset, limit, self.get_query_argument("sort", None)))
+
+    def _number(self, name: str, default: int) -> int:
+        given = self.get_query_argument(name, None)
+        if given is None:
+            return default
+        if not (given.isascii() and given.isdecimal()):
+            raise UsageError(f"{name} must be 0 or more; got {given!r}.", field=name, value=given)
+        return int(given)
+
+
+class _Rows(_Handler):
+    async def get(self) -> None:
+        """Send all rows of a table, then what changes, as server-sent events, until the cluster has ended."""
+        kind = self.get_query_argument("kind", "workers")
+        table = self.keeper.tables.get(kind)
+        if table is None:
+            raise UsageError(f"kind: {kind!r} is none of {', '.join(self.keeper.tables)}.", field="kind", value=kind)
+        self.set_header("Content-Type", "text/event-stream")
+        self.set_header("Cache-Control", "no-store")
+        try:
+            async for news in table.follow(STREAM_BEAT):
+                self.write(": beat\n\n" if news is None else f"event: {news[0]}\ndata: {json.dumps(news[1])}\n\n")
+                await self.flush()
+                if self.keeper.ended:
+                    return
+        except StreamClosedError:
+            return
+
+
+class _Restart(_Handler):
+    async def post(self) -> None:
+        self.reply(await self.keeper.restart_workers())
+
+
 class _Scale(_Handler):
     async def post(self) -> None:
         note = await self.keeper.scale(self.body())
@@ -156,6 +197,10 @@ class ControlSocket:
                     (r"/adapt", _Adapt, given),
                     (r"/stop", _Stop, given),
                     (r"/logs", _Logs, given),
+                    (r"/workers", _Page, given),
+                    (r"/jobs", _Page, given),
+                    (r"/rows", _Rows, given),
+                    (r"/restart", _Restart, given),
                     (r"/identity", _Identity, given),
                 ],
                 log_function=lambda handler: None,

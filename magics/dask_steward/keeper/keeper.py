@@ -23,6 +23,7 @@ from dask_steward.keeper.guardian import Guardian
 from dask_steward.keeper.logs import collect_logs
 from dask_steward.keeper.observer import Observer
 from dask_steward.keeper.request import Request
+from dask_steward.keeper.rows import Rows
 from dask_steward.keeper.sizes import Sizes
 from dask_steward.keeper.state import Parts, state_of
 from dask_steward.ledger import entries
@@ -33,6 +34,8 @@ logger = logging.getLogger(__name__)
 
 #: Seconds between two summaries.
 TICK = 1.0
+#: Seconds that all workers have to end, and to come back, when they are started again.
+RESTART_LIMIT = 30.0
 #: States in which a cluster can be used.
 _READY = ("running", "degraded")
 
@@ -64,6 +67,7 @@ class Keeper:
         self.belonging = Belonging(request)
         self.ends = Ends(request)
         self.parts = Parts()
+        self.tables = {"workers": Rows("address", self._worker_rows), "jobs": Rows("key", self._job_rows)}
         self.version = 0
         self.was_ready = False
         self.ended = False
@@ -187,6 +191,7 @@ class Keeper:
             return
         state = "failed" if self._failed is not None else "stopped"
         with self._tolerant():
+            self.facts.update(spend=self.state()["spend"])
             write_end(self.facts.entry(), state=state, reason=self._stop_reason, by="keeper")
         self._to(state, self._stop_reason)
 
@@ -340,6 +345,26 @@ class Keeper:
     def adapt(self, given: dict[str, Any]) -> None:
         """Let the size of a group follow the work between limits; ``{"active": false}`` ends that."""
         self._usable().adapt(given)
+
+    async def _worker_rows(self) -> list[dict[str, Any]]:
+        agent, workforce = self.parts.agent, self.parts.workforce
+        if agent is None or workforce is None:
+            return []
+        rows = await agent.worker_rows()
+        return [{**row, "job": workforce.job_of(row["name"])} for row in rows]
+
+    async def _job_rows(self) -> list[dict[str, Any]]:
+        return [one.to_json() for one in self.holdings()]
+
+    async def restart_workers(self) -> dict[str, Any]:
+        """Start the processes of all workers again; jobs stay. Return what became of them."""
+        self._usable()
+        agent = self.parts.agent
+        if agent is None:
+            raise self._wrong_state()
+        found = await agent.restart_workers(RESTART_LIMIT)
+        logger.info("%d workers were started again; late: %s; left alone: %s", found.back, found.late, found.fixed)
+        return found.to_json()
 
     async def logs(self, *, job: str | None, worker: str | None, keeper: bool, tail: int) -> dict[str, str]:
         """Return the ends of logs by name."""

@@ -16,7 +16,7 @@ from distributed.comm.core import connect
 from distributed.core import send_recv
 
 from dask_steward.clusters import remote
-from dask_steward.clusters.agent import CutRule
+from dask_steward.clusters.agent import CutRule, Restarted
 from dask_steward.clusters.local_agent import LocalAgent
 from dask_steward.clusters.remote import RemoteAgent, SchedulerAway
 from dask_steward.clusters.scheduler import Pages, security_of, start_scheduler
@@ -98,6 +98,10 @@ async def test_all_answers_are_those_of_the_agent_beside_the_scheduler(tmp_path:
             assert summary.keys() == (await near.summary()).keys()
             assert (await far.demand(5.0)).to_json() == (await near.demand(5.0)).to_json()
             assert await far.mismatch() is None
+            (row,) = await far.worker_rows()
+            assert (row["address"], row["name"], row["threads"], row["stored"]) == (worker.address, "j1", 2, 1000)
+            assert row.keys() == (await near.worker_rows())[0].keys()
+            assert await far.restart_workers(1.0) == await near.restart_workers(1.0) == Restarted(fixed=["j1"])
             assert (await far.identity())["workers"].keys() == {worker.address}
             assert list(await far.worker_logs(5)) == ["worker j1"]
             assert await far.closed() is False

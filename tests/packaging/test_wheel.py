@@ -16,6 +16,8 @@ import pytest
 
 from tests.support.installed import ROOT, Installed, installed, path_without_node, wheel
 
+pytestmark = pytest.mark.timeout(180, func_only=True)  # without fixtures: the first test may have to build the wheel
+
 DATA = r"dask_steward-[^/]+\.data/data/"
 EXTENSION = DATA + "share/jupyter/labextensions/dask-steward/"
 MOST = 2_000_000

@@ -4,7 +4,8 @@ The wheel is built once for each state of the sources, from a copy of them, so t
 tree nor is disturbed by it. Node.js is needed for the build of the front end and for nothing after that: the
 environment is made, and the servers of the tests run, with a PATH on which there is none.
 
-Everything lies in ``.cache/ui``; what belongs to other states of the sources is removed.
+Everything lies in ``.cache/ui``; what belongs to other states of the sources is removed. ``python -m
+tests.support.installed`` makes it, so that no test has to wait for it.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ def _locked(name: str) -> Iterator[None]:
         yield
 
 
-def _run(*command: str | Path, cwd: Path = ROOT, env: dict[str, str] | None = None, limit: float = 300) -> str:
+def _run(*command: str | Path, cwd: Path = ROOT, env: dict[str, str] | None = None, limit: float = 900) -> str:
     done = subprocess.run(
         list(map(str, command)),
         cwd=cwd,
@@ -225,3 +226,7 @@ def installed() -> Installed:
         os.utime(folder)
     path = os.pathsep.join([str(folder / "bin"), path_without_node()])
     return Installed(folder, path)
+
+
+if __name__ == "__main__":
+    print(installed().folder)

@@ -33,7 +33,7 @@ def three_themes(page: Page, *selectors: str) -> None:
     assert not found, "\n".join(found)
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(240, func_only=True)
 def test_no_fault_in_three_themes(lab: Lab, page: Page, panel: Panel) -> None:
     set_width(page, 320)
     three_themes(page, SIDEBAR)  # nothing yet
@@ -86,7 +86,7 @@ def test_no_fault_in_three_themes(lab: Lab, page: Page, panel: Panel) -> None:
         expect(page.locator(DIALOG)).to_have_count(0)
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(240, func_only=True)
 def test_every_action_by_keyboard_alone(lab: Lab, page: Page) -> None:
     keyboard, panel = Keyboard(page), Panel(page)
     notebook = Notebook(page)

@@ -32,7 +32,7 @@ SPANS = 3
 
 KEEP_CLUSTERS = True
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(300, func_only=True)
 
 
 @pytest.fixture(scope="module")

@@ -28,7 +28,7 @@ options: {queue: gpus, cores: 2, processes: 1, memory: 600 MB, interface: lo, wa
 """,
 }
 
-pytestmark = [pytest.mark.requires("slurm"), pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.requires("slurm"), pytest.mark.timeout(240, func_only=True)]
 
 
 @pytest.fixture(scope="module")

@@ -21,6 +21,9 @@ import httpx
 #: Seconds for a server to come up on a busy machine, and for an answer.
 LIMIT = 60.0
 
+#: Extensions that happen to be installed; they take seconds to load.
+_OTHERS = ("jupyter_lsp", "jupyter_server_proxy", "jupyter_server_terminals", "jupyterlab", "notebook", "notebook_shim")
+
 
 class Server:
     """A running Jupyter server.
@@ -62,7 +65,7 @@ class Server:
                 "allow_root": True,
                 "base_url": base_url,
                 "root_dir": str(folder),
-                "jpserver_extensions": {"dask_steward": True},
+                "jpserver_extensions": {"dask_steward": True, **dict.fromkeys(_OTHERS, False)},
                 "allow_unauthenticated_access": False,
             },
             "IdentityProvider": {"token": self.token},

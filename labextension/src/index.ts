@@ -11,7 +11,9 @@ import { profilesPlugin } from './editor';
 import { launcherPlugin } from './launcher';
 import { modelPlugin } from './model/plugin';
 import { notebookPlugin } from './notebook';
+import { notificationsPlugin } from './notifications';
 import { runningPlugin } from './running';
+import { sidebarPlugin } from './sidebar';
 import { statusbarPlugin } from './statusbar';
 
 export { IAttachments, IStewardModel } from './tokens';
@@ -20,13 +22,15 @@ const plugins: JupyterFrontEndPlugin<unknown>[] = [
   modelPlugin,
   attachmentsPlugin,
   commandsPlugin,
+  sidebarPlugin,
   detailsPlugin,
   profilesPlugin,
   dashboardsPlugin,
   notebookPlugin,
   runningPlugin,
   statusbarPlugin,
-  launcherPlugin
+  launcherPlugin,
+  notificationsPlugin
 ];
 
 export default plugins;

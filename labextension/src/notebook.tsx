@@ -11,11 +11,12 @@ import { codeIcon, linkIcon } from '@jupyterlab/ui-components';
 import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 
 import { shared, takes } from './args';
-import { attachCode, type CodePlace, insert, insertAndRun, isBlank, speaksPython } from './attach';
+import { type CodePlace, insert, insertAndRun, isBlank, speaksPython } from './attach';
 import { CARD_ID } from './commands';
 import { ask } from './dialogs';
 import { clusterOf, detail, lives } from './facts';
 import { tell } from './failures';
+import { attachCode } from './magic';
 import { ClusterButton } from './notebookButton';
 import { Settings } from './settings';
 import { CommandIDs, IAttachments, type ICluster, IStewardModel } from './tokens';

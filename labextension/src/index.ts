@@ -12,6 +12,7 @@ import { launcherPlugin } from './launcher';
 import { modelPlugin } from './model/plugin';
 import { notebookPlugin } from './notebook';
 import { notificationsPlugin } from './notifications';
+import { notificationsPlugin } from './notifications';
 import { runningPlugin } from './running';
 import { sidebarPlugin } from './sidebar';
 import { statusbarPlugin } from './statusbar';
@@ -27,6 +28,7 @@ const plugins: JupyterFrontEndPlugin<unknown>[] = [
   profilesPlugin,
   dashboardsPlugin,
   notebookPlugin,
+  notificationsPlugin,
   runningPlugin,
   statusbarPlugin,
   launcherPlugin,

@@ -125,11 +125,13 @@ export const ClusterCard = React.memo(function ClusterCard(props: IClusterCardPr
         />
         {look === 'stale' && (
           <div className="dsk-Card-last">
-            {trans.__(
-              'Last known: %1, %2',
-              stateWord(cluster.state, trans),
-              workersText(cluster, trans)
-            )}
+            {cluster.state === 'running'
+              ? trans.__('Last known: %1', workersText(cluster, trans))
+              : trans.__(
+                  'Last known: %1, %2',
+                  stateWord(cluster.state, trans),
+                  workersText(cluster, trans)
+                )}
           </div>
         )}
         {open && counted && look !== 'stale' && (
@@ -446,7 +448,7 @@ function CardActions(props: ICardActionsProps): JSX.Element {
             (() => actions.previewProfile?.(profile))
         )}
       {(ended || state === 'degraded' || state === 'stopping' || waiting) &&
-        button('log', trans.__('Log'), openLog)}
+        button('log', trans.__('Log'), openLog, ended ? '' : 'dsk-mod-lesser')}
       <span className="dsk-Acts-end">
         {alive && !waiting && mayAct && actions.stop && (
           <button

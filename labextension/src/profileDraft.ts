@@ -11,7 +11,7 @@ import { type ISignal, Signal } from '@lumino/signaling';
 import { sentence } from './failures';
 import type { IPreview, IProblem, IProfile, IStewardModel } from './tokens';
 import { localCheck } from './view/localCheck';
-import { type JsonObject, isObject, same, withoutRootChoice } from './view/profileFields';
+import { type JsonObject, isObject, same, set, withoutRootChoice } from './view/profileFields';
 
 /** Milliseconds after the last change until the server is asked what is wrong, and what a start would take. */
 const VALIDATE = 350;
@@ -367,7 +367,7 @@ export namespace ProfileDraft {
 
 /** What a copy of a profile says at first. */
 export function copyOf(profile: IProfile, trans: TranslationBundle): JsonObject {
-  const { lock: _, ...written } = profile.written;
+  const written = set(profile.written, ['lock'], undefined);
   const system = written.system ?? profile.system;
   return {
     ...written,

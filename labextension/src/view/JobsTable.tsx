@@ -61,7 +61,8 @@ function jobColumns(
     {
       key: 'id',
       title: trans.__('Id'),
-      width: 'minmax(80px, 1fr)',
+      width: 80,
+      grow: 1,
       value: job => job.id,
       render: job => job.id ?? <span className="dsk-Quiet">{trans.__('not known yet')}</span>
     },
@@ -69,7 +70,8 @@ function jobColumns(
       ? {
           key: 'kind',
           title: trans.__('Kind'),
-          width: 'minmax(74px, 1fr)',
+          width: 74,
+          grow: 1,
           value: job => job.kind,
           render: job => job.kind
         }
@@ -77,21 +79,24 @@ function jobColumns(
     {
       key: 'state',
       title: trans.__('State'),
-      width: 'minmax(90px, 1fr)',
+      width: 90,
+      grow: 1,
       value: job => job.state,
       render: job => <JobState state={job.state} trans={trans} />
     },
     {
       key: 'reason',
       title: trans.__('Reason'),
-      width: 'minmax(140px, 4fr)',
+      width: 140,
+      grow: 4,
       value: job => job.reason,
       render: job => <span title={job.reason ?? ''}>{job.reason}</span>
     },
     {
       key: 'expected',
       title: trans.__('Expected start'),
-      width: 'minmax(112px, 1fr)',
+      width: 112,
+      grow: 1,
       numeric: true,
       value: job => job.expected_start,
       render: job => (job.expected_start === null ? '–' : timeOfDay(job.expected_start, now))
@@ -99,7 +104,8 @@ function jobColumns(
     {
       key: 'node',
       title: trans.__('Node'),
-      width: 'minmax(80px, 1fr)',
+      width: 80,
+      grow: 1,
       value: job => job.node,
       render: job => <span title={job.node ?? ''}>{job.node ?? '–'}</span>
     },
@@ -107,7 +113,8 @@ function jobColumns(
       key: 'since',
       title: trans.__('Since'),
       caption: trans.__('Since when it is in this state'),
-      width: 'minmax(84px, 1fr)',
+      width: 84,
+      grow: 1,
       numeric: true,
       value: job => job.since,
       render: job => (job.since === null ? '–' : timeOfDay(job.since, now))
@@ -116,7 +123,8 @@ function jobColumns(
       ? {
           key: 'group',
           title: trans.__('Group'),
-          width: 'minmax(72px, 1fr)',
+          width: 72,
+          grow: 1,
           value: job => job.group,
           render: job => job.group ?? '–'
         }
@@ -124,7 +132,8 @@ function jobColumns(
     {
       key: 'log',
       title: '',
-      width: '56px',
+      width: 56,
+      grow: 0,
       render: (job, reached) =>
         job.id === null ? null : (
           <button

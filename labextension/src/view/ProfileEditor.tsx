@@ -223,12 +223,7 @@ function Actions(props: IProfileEditorProps): React.ReactElement {
         {trans.__('Revert')}
       </button>
       {props.onDelete && (
-        <button
-          type="button"
-          className="dsk-Button dsk-mod-danger"
-          disabled={wait}
-          onClick={props.onDelete}
-        >
+        <button type="button" className="dsk-Button" disabled={wait} onClick={props.onDelete}>
           {trans.__('Delete…')}
         </button>
       )}

@@ -15,7 +15,6 @@ import {
   FieldTemplate,
   ObjectTemplate,
   ProfileField,
-  words,
   type IContext,
   type IInherited
 } from './profileControls';
@@ -255,9 +254,7 @@ function Others({ strange, readOnly, trans, onDrop }: IOthersProps): React.React
       <ul className="dsk-Others">
         {strange.map(({ path, value }) => (
           <li key={path.join('/')}>
-            <code>
-              {path.join('.')}: {words(value, trans) || 'null'}
-            </code>
+            <code>{`${path.join('.')}: ${JSON.stringify(value)}`}</code>
             {!readOnly && (
               <button
                 type="button"

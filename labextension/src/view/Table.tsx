@@ -20,8 +20,9 @@ export interface IColumn<T> {
   title: string;
   /** Said where the title alone does not say it. */
   caption?: string;
-  /** A track of the grid, such as `minmax(80px, 1fr)`. */
-  width: string;
+  /** Pixels that it needs, and its part of what is left. */
+  width: number;
+  grow: number;
   numeric?: boolean;
   /** What the column is sorted by; a column without it cannot be sorted. Null comes last either way. */
   value?: (row: T) => string | number | null;
@@ -134,7 +135,8 @@ export function Table<T>(props: ITableProps<T>): React.ReactElement {
     }
   };
 
-  const template = columns.map(column => column.width).join(' ');
+  const tracks = columns.map(column => `minmax(${column.width}px, ${column.grow}fr)`).join(' ');
+  const width = columns.reduce((sum, column) => sum + column.width, 0);
   return (
     <div
       className="dsk-Table"
@@ -144,7 +146,7 @@ export function Table<T>(props: ITableProps<T>): React.ReactElement {
       aria-colcount={columns.length}
       ref={region}
       onKeyDown={onKeyDown}
-      style={{ ['--dsk-columns' as string]: template }}
+      style={{ ['--dsk-columns' as string]: tracks, ['--dsk-width' as string]: `${width + 8}px` }}
     >
       <div className="dsk-Table-head" role="rowgroup">
         <div className="dsk-Table-row" role="row" aria-rowindex={1}>

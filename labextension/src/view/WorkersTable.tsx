@@ -50,21 +50,24 @@ function workerColumns(
     {
       key: 'name',
       title: trans.__('Name'),
-      width: 'minmax(110px, 2fr)',
+      width: 110,
+      grow: 2,
       value: worker => worker.name,
       render: worker => <span title={worker.address}>{worker.name}</span>
     },
     {
       key: 'status',
       title: trans.__('Status'),
-      width: 'minmax(80px, 1fr)',
+      width: 80,
+      grow: 1,
       value: worker => worker.status,
       render: worker => <WorkerStatus status={worker.status} trans={trans} />
     },
     {
       key: 'host',
       title: trans.__('Node'),
-      width: 'minmax(80px, 1.5fr)',
+      width: 80,
+      grow: 1.5,
       value: worker => worker.host,
       render: worker => <span title={worker.host}>{worker.host}</span>
     },
@@ -72,7 +75,8 @@ function workerColumns(
       ? {
           key: 'job',
           title: trans.__('Job'),
-          width: 'minmax(72px, 1fr)',
+          width: 72,
+          grow: 1,
           value: worker => worker.job,
           render: worker => worker.job
         }
@@ -81,7 +85,8 @@ function workerColumns(
       key: 'memory',
       title: trans.__('Memory'),
       caption: trans.__('Memory in use, of the limit of the worker'),
-      width: 'minmax(190px, 3fr)',
+      width: 190,
+      grow: 3,
       numeric: true,
       value: worker => worker.memory,
       render: worker => <MemoryBar worker={worker} trans={trans} />
@@ -90,7 +95,8 @@ function workerColumns(
       key: 'spilled',
       title: trans.__('Spilled'),
       caption: trans.__('Data that was moved from memory to disk'),
-      width: 'minmax(74px, 1fr)',
+      width: 74,
+      grow: 1,
       numeric: true,
       value: worker => worker.spilled,
       render: worker => (worker.spilled ? bytes(worker.spilled) : '–')
@@ -99,7 +105,8 @@ function workerColumns(
       key: 'cpu',
       title: trans.__('CPU'),
       caption: trans.__('Cores in use, of the threads of the worker'),
-      width: 'minmax(88px, 1fr)',
+      width: 88,
+      grow: 1,
       numeric: true,
       value: worker => worker.cpu,
       render: worker => trans.__('%1 of %2', worker.cpu.toFixed(1), worker.threads)
@@ -108,7 +115,8 @@ function workerColumns(
       key: 'executing',
       title: trans.__('Running'),
       caption: trans.__('Tasks that run now'),
-      width: 'minmax(80px, 1fr)',
+      width: 80,
+      grow: 1,
       numeric: true,
       value: worker => worker.executing,
       render: worker => grouped(worker.executing)
@@ -117,7 +125,8 @@ function workerColumns(
       key: 'processing',
       title: trans.__('Assigned'),
       caption: trans.__('Tasks that the scheduler gave to the worker, running ones included'),
-      width: 'minmax(84px, 1fr)',
+      width: 84,
+      grow: 1,
       numeric: true,
       value: worker => worker.processing,
       render: worker => grouped(worker.processing)
@@ -126,7 +135,8 @@ function workerColumns(
       key: 'stored',
       title: trans.__('Stored'),
       caption: trans.__('Results that the worker keeps'),
-      width: 'minmax(74px, 1fr)',
+      width: 74,
+      grow: 1,
       numeric: true,
       value: worker => worker.stored,
       render: worker => grouped(worker.stored)
@@ -134,7 +144,8 @@ function workerColumns(
     {
       key: 'log',
       title: '',
-      width: '56px',
+      width: 56,
+      grow: 0,
       render: (worker, reached) => (
         <button
           type="button"

@@ -38,7 +38,6 @@ export interface ILogText {
 export const EMPTY: ILogText = { pieces: [], start: 0, end: 0, size: 0, after: 0, before: -1 };
 
 /** What terminals read as colours and moves, which says nothing here. */
-// eslint-disable-next-line no-control-regex
 const CONTROLS = /\u001b\[[0-9;?]*[ -/]*[@-~]|\u001b\][^\u0007]*\u0007|\r(?=\n)/g;
 
 export function plain(text: string): string {
@@ -46,9 +45,24 @@ export function plain(text: string): string {
 }
 
 /** Begin with a part. */
-export function first(part: ILogPart): ILogText {
+export function first(given: ILogPart): ILogText {
+  const part = fromLine(given);
   const begun = { ...EMPTY, start: part.offset, end: part.offset, size: part.size };
   return append(begun, part);
+}
+
+/** A part without the end of a line that it begins with: the line is read whole, with what is before. */
+function fromLine(part: ILogPart): ILogPart {
+  const at = part.offset === 0 ? -1 : part.text.indexOf('\n');
+  if (at < 0 || at === part.text.length - 1) {
+    return part;
+  }
+  const skipped = bytesOf(part.text.slice(0, at + 1));
+  return { ...part, offset: part.offset + skipped, text: part.text.slice(at + 1) };
+}
+
+function bytesOf(text: string): number {
+  return new TextEncoder().encode(text).length;
 }
 
 /** Add a part at the end; one that was already read is left out. */
@@ -78,7 +92,8 @@ export function append(log: ILogText, part: ILogPart): ILogText {
 }
 
 /** Add a part before the beginning. */
-export function prepend(log: ILogText, part: ILogPart): ILogText {
+export function prepend(log: ILogText, given: ILogPart): ILogText {
+  const part = fromLine(given);
   if (part.offset >= log.start) {
     return log;
   }
@@ -104,11 +119,10 @@ function shorten(log: ILogText): ILogText {
   }
   const pieces = [...log.pieces];
   let start = log.start;
-  const encoder = new TextEncoder();
   while (length > KEPT / 2 && pieces.length > 1) {
     const gone = pieces.shift() as IPiece;
     length -= gone.raw.length;
-    start += encoder.encode(gone.raw).length;
+    start += bytesOf(gone.raw);
   }
   return { ...log, pieces, start };
 }

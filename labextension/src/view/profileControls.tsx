@@ -67,6 +67,17 @@ export function words(value: unknown, trans: TranslationBundle): string {
   return String(value);
 }
 
+/** The schema's own words. They come from the server, whose catalogue has them, as settings' words do. */
+function titleOf(field: IField, trans: TranslationBundle): string {
+  // eslint-disable-next-line jupyter/no-dynamic-translation
+  return trans._p('schema', field.title);
+}
+
+function helpOf(field: IField, trans: TranslationBundle): string {
+  // eslint-disable-next-line jupyter/no-dynamic-translation
+  return trans._p('schema', field.description);
+}
+
 /** Label, control, what it means, what is wrong with it. */
 export function FieldTemplate(props: FieldTemplateProps<FormData>): React.ReactElement {
   const context = contextOf(props);
@@ -89,7 +100,7 @@ export function FieldTemplate(props: FieldTemplateProps<FormData>): React.ReactE
       className={`dsk-ProfileField${wrong ? ' dsk-mod-wrong' : ''}${locked ? ' dsk-mod-locked' : ''}`}
     >
       <label className="dsk-ProfileField-label" htmlFor={id}>
-        {trans._p('schema', field.title)}
+        {titleOf(field, trans)}
         {locked && (
           <span className="dsk-ProfileField-lock">
             <Sign name="lock" />
@@ -101,7 +112,7 @@ export function FieldTemplate(props: FieldTemplateProps<FormData>): React.ReactE
       {errors}
       <p className="dsk-ProfileField-help" id={`${id}-help`}>
         {locked && <b>{trans.__('An administrator has locked this field.')} </b>}
-        {trans._p('schema', field.description)}
+        {helpOf(field, trans)}
         {example && ` ${trans.__('For example: %1', example)}`}
       </p>
     </div>
@@ -292,10 +303,11 @@ export function ProfileField(props: FieldProps<FormData>): React.ReactElement | 
         <button
           type="button"
           className="dsk-Button"
-          aria-label={trans.__('Take “null” out of %1', field.title)}
+          aria-label={trans.__('Inherit %1', field.title)}
+          title={trans.__('Take what is inherited')}
           onClick={() => props.onChange(undefined)}
         >
-          {fromProfile ? trans.__('Inherit') : trans.__('Clear')}
+          {trans.__('Inherit')}
         </button>
       )}
       {!control.disabled &&
@@ -306,7 +318,7 @@ export function ProfileField(props: FieldProps<FormData>): React.ReactElement | 
           <button
             type="button"
             className="dsk-Button"
-            aria-label={trans.__('Nothing for %1, whatever is inherited', field.title)}
+            aria-label={trans.__('None for %1', field.title)}
             title={trans.__('Nothing here, whatever is inherited')}
             onClick={() => props.onChange(null as unknown as FormData)}
           >

@@ -65,8 +65,7 @@ type Schema = JsonObject;
 
 /** A schema without what a form cannot draw: that a file has a system or extends another. */
 export function withoutRootChoice(schema: Schema): Schema {
-  const { anyOf: _, ...rest } = schema;
-  return rest;
+  return without(schema, 'anyOf');
 }
 
 /** Return the fields of a system's profiles; `data` says which groups there are. */
@@ -228,14 +227,8 @@ export function set(
   inGroups = false
 ): JsonObject {
   const [head, ...rest] = path;
-  const next = { ...data };
   if (rest.length === 0) {
-    if (value === undefined) {
-      delete next[head];
-    } else {
-      next[head] = value;
-    }
-    return next;
+    return value === undefined ? without(data, head) : { ...data, [head]: value };
   }
   const inner = set(
     isObject(data[head]) ? data[head] : {},
@@ -244,12 +237,12 @@ export function set(
     head === 'groups' && rest.length > 1
   );
   // A group of workers that says nothing (`path` is then below it) is still a group.
-  if (value === undefined && Object.keys(inner).length === 0 && !inGroups) {
-    delete next[head];
-  } else {
-    next[head] = inner;
-  }
-  return next;
+  const silent = value === undefined && Object.keys(inner).length === 0;
+  return silent && !inGroups ? without(data, head) : { ...data, [head]: inner };
+}
+
+function without(data: JsonObject, name: string): JsonObject {
+  return Object.fromEntries(Object.entries(data).filter(([key]) => key !== name));
 }
 
 /** What each field holds, for the form. */

@@ -213,7 +213,13 @@ def _install(folder: Path, built: Path) -> None:
 
 
 def installed() -> Installed:
-    """Return a fresh environment with the wheel of the sources as they are now."""
+    """Return a fresh environment with the wheel of the sources as they are now.
+
+    ``STEWARD_UI_ENVIRONMENT`` names another one, for who changes tests and does not want to wait for builds.
+    """
+    chosen = os.environ.get("STEWARD_UI_ENVIRONMENT")
+    if chosen:
+        return _environment(Path(chosen))
     built = wheel()
     with _locked("environment"):
         folder = CACHE / built.parent.name.replace("wheel-", "environment-")
@@ -224,6 +230,10 @@ def installed() -> Installed:
             stamp.touch()
             _forget("environment-*", folder)
         os.utime(folder)
+    return _environment(folder)
+
+
+def _environment(folder: Path) -> Installed:
     path = os.pathsep.join([str(folder / "bin"), path_without_node()])
     return Installed(folder, path)
 

@@ -189,7 +189,11 @@ setup_lab() {
     [ -e .cache/lab-built ] && [ "$(cat .cache/lab-built)" = "$want" ] && [ -e $built/package.json ] && return 0
     say "building the JupyterLab extension"
     PATH=$repo/$venv/bin:$PATH jlpm build:prod >.cache/lab-build.log 2>&1 || { tail -n 40 .cache/lab-build.log >&2; return 1; }
-    "$venv/bin/jupyter-builder" develop . --overwrite >>.cache/lab-build.log 2>&1 || { tail -n 20 .cache/lab-build.log >&2; return 1; }
+    # A link, so that what is built anew is there at once (an editable install has copied an empty folder).
+    local linked=$venv/share/jupyter/labextensions/dask-steward
+    rm -rf "$linked"
+    mkdir -p "$(dirname "$linked")"
+    ln -s "$repo/$built" "$linked"
     printf '%s' "$want" >.cache/lab-built
 }
 

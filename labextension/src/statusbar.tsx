@@ -81,7 +81,11 @@ export class StatusItem extends ReactWidget {
     }
   }
 
-  protected render(): JSX.Element {
+  protected render(): JSX.Element | null {
+    if (!this.active) {
+      // Lab hides the item; there should be nothing to reach by keyboard or search either.
+      return null;
+    }
     const { clusters, running, asked, idle } = this._summary;
     const trans = this._trans;
     const silent = this._model.connection.state !== 'ok';
@@ -135,6 +139,7 @@ export class StatusItem extends ReactWidget {
       this._timer = window.setTimeout(() => this._look(), (next - now) * 1000 + 50);
     }
     const seen = JSON.stringify([
+      this.active,
       clusters,
       running,
       asked,

@@ -14,6 +14,8 @@ from dask_steward.errors import KeeperGone, StewardError
 #: Seconds for a call; retiring workers with much data takes longer, so `scale` has its own.
 CALL_LIMIT = 10.0
 SCALE_LIMIT = 180.0
+#: Another guard comes up within ten seconds; workers have half a minute to end, and to come back.
+OWNER_LIMIT, RESTART_LIMIT = 20.0, 90.0
 
 _BY_CODE = {cls.code: cls for cls in vars(errors).values() if isinstance(cls, type) and issubclass(cls, StewardError)}
 
@@ -100,6 +102,22 @@ class Control:
     def adapt(self, limits: Mapping[str, Any]) -> dict[str, Any]:
         """Let the size follow the work."""
         found: dict[str, Any] = self._call("POST", "/adapt", limits)
+        return found
+
+    def rename(self, name: str) -> dict[str, Any]:
+        """Give the cluster another name."""
+        found: dict[str, Any] = self._call("POST", "/rename", {"name": name})
+        return found
+
+    def give(self, tenure: str, owner: Mapping[str, Any] | None, idle_timeout: float | None = None) -> dict[str, Any]:
+        """Give the cluster to another owner; returns when a guard watches that one."""
+        asked = {"tenure": tenure, "owner": owner, "idle_timeout": idle_timeout}
+        found: dict[str, Any] = self._call("POST", "/owner", asked, timeout=OWNER_LIMIT)
+        return found
+
+    def restart_workers(self) -> dict[str, Any]:
+        """Start all workers' processes again: how many are ``back``, and names of those ``late`` or left ``fixed``."""
+        found: dict[str, Any] = self._call("POST", "/restart", timeout=RESTART_LIMIT)
         return found
 
     def stop(self, reason: str, timeout: float = CALL_LIMIT) -> None:

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
 from collections.abc import Callable, Generator, Iterator
 from typing import TYPE_CHECKING, Any
 
 from dask_steward.control.display import html_of
 from dask_steward.control.ending import CLOSE_LIMIT, end_cluster
-from dask_steward.control.fallback import state_of
-from dask_steward.control.handle import FINAL, Handle
+from dask_steward.control.handle import FINAL
+from dask_steward.control.managing import Managed
 from dask_steward.control.sizes import ask_of, of_group, size_now
 from dask_steward.errors import KeeperGone, StartFailed, TimeLimit, UsageError, WrongState
 
 if TYPE_CHECKING:
     from distributed import Client
-
-    from dask_steward.control.client import Control
 
 #: Shortest and longest pause (seconds) between two looks at a cluster that is awaited.
 _LOOKS = (0.02, 0.5)
@@ -29,7 +26,7 @@ def pause_after(waited: float) -> float:
     return min(max(_LOOKS[0], waited / 40), _LOOKS[1])
 
 
-class Cluster(Handle):
+class Cluster(Managed):
     """A cluster of Dask Steward, wherever it was started.
 
     It is accepted wherever a `distributed.deploy.Cluster` is: ``Client(cluster)``, ``with cluster:``,
@@ -146,12 +143,6 @@ class Cluster(Handle):
             control.adapt({"minimum": minimum or 0, "maximum": top, **options, **of_group(group)})
 
         return self._do(act)
-
-    def _usable(self) -> Control:
-        entry = self._entry()
-        if entry.ended:
-            raise WrongState(f"Cluster {self.name} is {state_of(entry)['state']}.", cluster=self.id)
-        return self._call()
 
     def wait_for_workers(self, n_workers: int = 1, timeout: float | str | None = None) -> Any:
         """Wait until at least `n_workers` are connected.
@@ -277,16 +268,6 @@ class Cluster(Handle):
 
     # -- the ways in which Dask and Python use it --
 
-    def _do(self, act: Callable[[], Any]) -> Any:
-        """Run `act` now; or in a thread, and return something to await, where blocking would stop an event loop.
-
-        `Client.shutdown` awaits ``cluster.close()`` on Dask's own loop thread. A notebook's main thread has a running
-        loop, too, but a person who calls ``cluster.close()`` there wants it done when it returns.
-        """
-        if self.asynchronous or (threading.current_thread() is not threading.main_thread() and _in_loop()):
-            return asyncio.ensure_future(asyncio.to_thread(act))
-        return act()
-
     def __await__(self) -> Generator[Any, None, Cluster]:
         return self._arrive().__await__()
 
@@ -337,11 +318,3 @@ class Cluster(Handle):
 
     def _repr_html_(self) -> str:
         return html_of(self.state)
-
-
-def _in_loop() -> bool:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from dask_steward.control.fallback import state_of
-from dask_steward.errors import ClusterNotFound, KeeperGone
+from dask_steward.errors import ClusterNotFound, KeeperGone, NewerFormat, WrongState
 from dask_steward.ledger import entries, files
 
 if TYPE_CHECKING:
@@ -52,9 +54,18 @@ class Handle:
         self._address: str | None = None
         self._security: Security | None = None
         self._closing = False
-        self.name = self._entry().name
+        self._name = self._entry().name
 
     # -- state --
+
+    @property
+    def name(self) -> str:
+        """The name that people gave it, as it is now; the last one known where the entry is gone."""
+        try:
+            self._name = self._entry().name
+        except (ClusterNotFound, NewerFormat, OSError):
+            pass
+        return self._name
 
     def _entry(self) -> entries.Entry:
         try:
@@ -74,6 +85,12 @@ class Handle:
 
             self._control = Control(path, self.id)
         return self._control
+
+    def _usable(self) -> Control:
+        entry = self._entry()
+        if entry.ended:
+            raise WrongState(f"Cluster {self.name} is {state_of(entry)['state']}.", cluster=self.id)
+        return self._call()
 
     def _hang_up(self) -> None:
         control, self._control = self._control, None
@@ -192,3 +209,21 @@ class Handle:
             "security": dict(tls),
             "code": code,
         }
+
+    def _do(self, act: Callable[[], Any]) -> Any:
+        """Run `act` now; or in a thread, and return something to await, where blocking would stop an event loop.
+
+        `Client.shutdown` awaits ``cluster.close()`` on Dask's own loop thread. A notebook's main thread has a running
+        loop, too, but a person who calls ``cluster.close()`` there wants it done when it returns.
+        """
+        if self.asynchronous or (threading.current_thread() is not threading.main_thread() and _in_loop()):
+            return asyncio.ensure_future(asyncio.to_thread(act))
+        return act()
+
+
+def _in_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True

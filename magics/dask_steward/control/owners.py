@@ -8,9 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from dask_steward.errors import UsageError
+from dask_steward.ledger.entries import TENURES
 from dask_steward.ledger.identity import ProcessIdentity
-
-TENURES = ("kernel", "server", "process", "detached")
 
 
 def owner_of(
@@ -21,7 +20,7 @@ def owner_of(
     Parameters
     ----------
     tenure : str
-        One of `TENURES`.
+        ``kernel``, ``server``, ``process`` or ``detached``.
     pid : int or None
         The owning process; by default the calling one.
     limited : bool

@@ -128,6 +128,18 @@ class _Restart(_Handler):
         self.reply(await self.keeper.restart_workers())
 
 
+class _Rename(_Handler):
+    async def post(self) -> None:
+        await self.keeper.rename(self.body().get("name"))
+        self.reply(self.keeper.state())
+
+
+class _Owner(_Handler):
+    async def post(self) -> None:
+        await self.keeper.give(self.body())
+        self.reply(self.keeper.state())
+
+
 class _Scale(_Handler):
     async def post(self) -> None:
         note = await self.keeper.scale(self.body())
@@ -201,6 +213,8 @@ class ControlSocket:
                     (r"/jobs", _Page, given),
                     (r"/rows", _Rows, given),
                     (r"/restart", _Restart, given),
+                    (r"/rename", _Rename, given),
+                    (r"/owner", _Owner, given),
                     (r"/identity", _Identity, given),
                 ],
                 log_function=lambda handler: None,

@@ -70,6 +70,22 @@ class Facts:
         self._values.update(values)
         self._write()
 
+    def change(self, **values: Any) -> None:
+        """Note other values of facts; none of them where they cannot be written.
+
+        Raises
+        ------
+        OSError
+            Why not.
+        """
+        before = self._values
+        self._values = {**before, **values}
+        try:
+            self._write()
+        except OSError:
+            self._values = before
+            raise
+
     def entry(self) -> entries.Entry:
         """Return the entry as the ledger holds it now."""
         return entries.read_entry(self._folder)

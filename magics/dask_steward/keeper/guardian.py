@@ -33,6 +33,7 @@ class Guardian:
     def __init__(self, folder: str, id: str) -> None:
         self._folder, self._id = folder, id
         self.identity: ProcessIdentity | None = None
+        self._changing = asyncio.Lock()
         self._process, self._ready = start_guard(folder, id)
 
     def confirm(self) -> None:
@@ -43,32 +44,62 @@ class Guardian:
         StartFailed
             If it does not come up: nothing may be taken then.
         """
+        self.identity = self._confirmed(self._process, self._ready)
+
+    def _confirmed(self, process: subprocess.Popen[bytes], ready: int) -> ProcessIdentity:
         deadline = time.monotonic() + CONFIRM_LIMIT
         try:
-            readable, _, _ = select.select([self._ready], [], [], max(0.0, deadline - time.monotonic()))
-            said = os.read(self._ready, 64) if readable else b""
+            readable, _, _ = select.select([ready], [], [], max(0.0, deadline - time.monotonic()))
+            said = os.read(ready, 64) if readable else b""
         finally:
-            os.close(self._ready)
+            os.close(ready)
         if not said:
             raise StartFailed(
                 "The guard did not come up, so nothing was started.",
                 hint=f"See {self._folder}/guard.log for its words.",
             )
-        self.identity = ProcessIdentity.of(self._process.pid)
+        return ProcessIdentity.of(process.pid)
 
     async def watch(self) -> None:
         """Start the guard again whenever it dies."""
-        loop = asyncio.get_running_loop()
         while True:
-            await _ended(self._process)
-            logger.warning("the guard died with %s; starting another one", self._process.returncode)
-            try:
-                self._process, self._ready = start_guard(self._folder, self._id)
-                await loop.run_in_executor(None, self.confirm)
-            except (OSError, StartFailed, ProcessLookupError) as error:
-                # Without processes or memory for a guard: the line in the jobs and the sweep are still there.
-                logger.error("the guard cannot be started: %s", error)
-                await asyncio.sleep(5.0)
+            watched = self._process
+            await _ended(watched)
+            async with self._changing:
+                if self._process is not watched:
+                    continue  # another one has taken its place
+                logger.warning("the guard died with %s; starting another one", watched.returncode)
+                try:
+                    self._process, self.identity = await self._start()
+                    continue
+                except (OSError, StartFailed, ProcessLookupError) as error:
+                    # Without processes or memory for a guard: the line in the jobs and the sweep are still there.
+                    logger.error("the guard cannot be started: %s", error)
+            await asyncio.sleep(5.0)
+
+    async def renew(self) -> None:
+        """Have another guard read the entry anew; the one before ends once that one has confirmed that it watches.
+
+        Raises
+        ------
+        StartFailed, OSError, ProcessLookupError
+            If none comes up; the one before goes on.
+        """
+        async with self._changing:
+            before = self._process
+            self._process, self.identity = await self._start()
+            before.kill()  # it listens to no other signal
+            await asyncio.to_thread(before.wait)
+
+    async def _start(self) -> tuple[subprocess.Popen[bytes], ProcessIdentity]:
+        process, ready = await asyncio.to_thread(start_guard, self._folder, self._id)
+        try:
+            return process, await asyncio.to_thread(self._confirmed, process, ready)
+        except BaseException:
+            # One that came up late would watch what is no longer true.
+            process.kill()
+            await asyncio.to_thread(process.wait)
+            raise
 
 
 async def _ended(process: subprocess.Popen[bytes]) -> None:

@@ -64,8 +64,8 @@ class Keeper:
         self.facts = facts
         self.system = system
         self.guardian = guardian
-        self.belonging = Belonging(request)
         self.ends = Ends(request)
+        self.belonging = Belonging(request, facts, guardian, self.ends)
         self.parts = Parts()
         self.tables = {"workers": Rows("address", self._worker_rows), "jobs": Rows("key", self._job_rows)}
         self.version = 0
@@ -345,6 +345,18 @@ class Keeper:
     def adapt(self, given: dict[str, Any]) -> None:
         """Let the size of a group follow the work between limits; ``{"active": false}`` ends that."""
         self._usable().adapt(given)
+
+    async def rename(self, name: object) -> None:
+        """Take another name."""
+        await self.belonging.rename(name)
+        self.changed()
+
+    async def give(self, given: dict[str, Any]) -> None:
+        """Give the cluster to another owner."""
+        if self.stopping:
+            raise self._wrong_state()
+        await self.belonging.give(given)
+        self.changed()
 
     async def _worker_rows(self) -> list[dict[str, Any]]:
         agent, workforce = self.parts.agent, self.parts.workforce

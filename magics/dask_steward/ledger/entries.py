@@ -28,6 +28,9 @@ LOG = "keeper.log"
 LOGS = "logs"
 TLS = "tls"
 
+#: Whom a cluster can end with.
+TENURES = ("kernel", "server", "process", "detached")
+
 #: Seconds between two touches of the lease by a living keeper.
 LEASE_INTERVAL = 30.0
 #: Seconds without a touch after which another host may take the keeper for dead: generous, since a frozen or swapped

@@ -12,7 +12,6 @@ import { launcherPlugin } from './launcher';
 import { modelPlugin } from './model/plugin';
 import { notebookPlugin } from './notebook';
 import { notificationsPlugin } from './notifications';
-import { notificationsPlugin } from './notifications';
 import { runningPlugin } from './running';
 import { sidebarPlugin } from './sidebar';
 import { statusbarPlugin } from './statusbar';
@@ -31,8 +30,7 @@ const plugins: JupyterFrontEndPlugin<unknown>[] = [
   notificationsPlugin,
   runningPlugin,
   statusbarPlugin,
-  launcherPlugin,
-  notificationsPlugin
+  launcherPlugin
 ];
 
 export default plugins;

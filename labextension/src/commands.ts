@@ -9,34 +9,18 @@ import {
   type JupyterFrontEndPlugin,
   ILabShell
 } from '@jupyterlab/application';
-import { Clipboard, ICommandPalette, Notification } from '@jupyterlab/apputils';
-import { ITranslator, nullTranslator, type TranslationBundle } from '@jupyterlab/translation';
-import {
-  addIcon,
-  copyIcon,
-  deleteIcon,
-  editIcon,
-  refreshIcon,
-  saveIcon,
-  stopIcon
-} from '@jupyterlab/ui-components';
+import { ICommandPalette, Notification } from '@jupyterlab/apputils';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import { addIcon, deleteIcon, refreshIcon, stopIcon } from '@jupyterlab/ui-components';
 import type { CommandRegistry } from '@lumino/commands';
-import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 
 import { shared, takes } from './args';
-import * as questions from './questions';
-import { tell } from './failures';
+import { addClusterCommands } from './clusterCommands';
+import { type ICommandsOptions, number, text, Tools } from './commandTools';
+import { lives, signature } from './facts';
 import { clusterIcon } from './icons';
-import { lives, signature, works } from './facts';
-import {
-  CommandIDs,
-  type IAdapt,
-  type ICluster,
-  type IScale,
-  type IStart,
-  IStewardModel,
-  type Tenure
-} from './tokens';
+import * as questions from './questions';
+import { CommandIDs, type IStart, IStewardModel } from './tokens';
 
 /** The id of the sidebar's widget. */
 export const PANEL_ID = 'dask-steward-sidebar';
@@ -44,80 +28,13 @@ export const PANEL_ID = 'dask-steward-sidebar';
 /** The attribute of a card that holds the id of its cluster. */
 export const CARD_ID = 'cluster';
 
-/** What the commands need. */
-export interface ICommandsOptions {
-  commands: CommandRegistry;
-  model: IStewardModel;
-  trans: TranslationBundle;
-  /** The id of the cluster whose card the context menu was opened on. */
-  hit?: () => string | undefined;
-  /** Bring the sidebar to the front. */
-  open?: () => void;
-}
-
-/** A command on one cluster. */
-interface IOnCluster {
-  label: string;
-  caption: string;
-  icon?: CommandRegistry.ICommandOptions['icon'];
-  describedBy: CommandRegistry.ICommandOptions['describedBy'];
-  /** Said before the reason when it did not work. */
-  failed: string;
-  enabled?: (cluster: ICluster) => boolean;
-  /** Whether it changes something, which a person who may only look may not. */
-  writes?: boolean;
-  execute: (cluster: ICluster, args: ReadonlyPartialJSONObject) => Promise<unknown>;
-}
-
 /** Add the commands to a registry. */
 export function addCommands(options: ICommandsOptions): void {
   const { commands, model, trans } = options;
   const about = shared(trans);
-  const text = (value: unknown): string | undefined =>
-    typeof value === 'string' && value ? value : undefined;
-  const number = (value: unknown): number | undefined =>
-    typeof value === 'number' && Number.isFinite(value) ? value : undefined;
-
-  const chosen = (args: ReadonlyPartialJSONObject): ICluster | null => {
-    const id = text(args.id) ?? (args.context === true ? options.hit?.() : undefined);
-    return id === undefined ? model.current : model.cluster(id);
-  };
-  const mayWrite = (): boolean => !model.readOnly && model.connection.state === 'ok';
-
-  /** Do it, and tell a person when it does not work. */
-  const attempt = async (failed: string, what: () => Promise<unknown>): Promise<unknown> => {
-    try {
-      return await what();
-    } catch (error) {
-      tell(failed, error, trans);
-      return undefined;
-    }
-  };
-
-  const onCluster = (id: string, command: IOnCluster): void => {
-    commands.addCommand(id, {
-      label: command.label,
-      caption: command.caption,
-      icon: command.icon,
-      describedBy: command.describedBy,
-      isEnabled: args => {
-        const cluster = chosen(args);
-        return (
-          cluster !== null &&
-          (command.writes === false || mayWrite()) &&
-          (command.enabled ?? lives)(cluster)
-        );
-      },
-      execute: async args => {
-        const cluster = chosen(args);
-        if (!cluster) {
-          tell(command.failed, trans.__('There is no such cluster.'), trans);
-          return undefined;
-        }
-        return attempt(command.failed, () => command.execute(cluster, args));
-      }
-    });
-  };
+  const tools = new Tools(options);
+  const mayWrite = (): boolean => tools.mayWrite();
+  addClusterCommands(tools);
 
   commands.addCommand(CommandIDs.openPanel, {
     label: trans.__('Show Dask Clusters'),
@@ -173,7 +90,7 @@ export function addCommands(options: ICommandsOptions): void {
         body.tenure = 'kernel';
       }
       body.environment = text(args.environment);
-      return attempt(trans.__('The cluster was not started.'), async () => {
+      return tools.attempt(trans.__('The cluster was not started.'), async () => {
         const cluster = await model.start(JSON.parse(JSON.stringify(body)) as IStart);
         if (args.select !== false) {
           model.select(cluster.id);
@@ -191,77 +108,6 @@ export function addCommands(options: ICommandsOptions): void {
     }
   });
 
-  onCluster(CommandIDs.scale, {
-    label: trans.__('Scale Dask Cluster…'),
-    caption: trans.__('Set how many workers or jobs a cluster has'),
-    describedBy: about.cluster({
-      workers: about.count(trans.__('How many workers. Without a size, a dialog asks.')),
-      jobs: about.count(trans.__('How many jobs, in place of workers.')),
-      cores: about.count(trans.__('How many cores, in place of workers.')),
-      group: about.text(trans.__('The group of workers; without it, the default one.'))
-    }),
-    failed: trans.__('The size was not changed.'),
-    execute: async (cluster, args) => {
-      const given: IScale = {};
-      for (const unit of ['workers', 'jobs', 'cores'] as const) {
-        const value = number(args[unit]);
-        if (value !== undefined) {
-          given[unit] = value;
-        }
-      }
-      const size = Object.keys(given).length ? given : await questions.scale(cluster, trans);
-      if (!size) {
-        return;
-      }
-      const group = text(args.group);
-      const note = await model.scale(cluster.id, group === undefined ? size : { ...size, group });
-      if (note) {
-        Notification.info(note);
-      }
-    }
-  });
-
-  onCluster(CommandIDs.adapt, {
-    label: trans.__('Adapt Dask Cluster…'),
-    caption: trans.__('Let a cluster grow and shrink with its work'),
-    describedBy: about.cluster({
-      minimum: about.count(trans.__('The least number of jobs. Without limits, a dialog asks.')),
-      maximum: about.count(trans.__('The greatest number of jobs.')),
-      active: { type: 'boolean', description: trans.__('False: keep the size that it has now.') },
-      group: about.text(trans.__('The group of workers; without it, the default one.'))
-    }),
-    failed: trans.__('The limits were not changed.'),
-    execute: async (cluster, args) => {
-      const group = text(args.group);
-      const ofGroup: { group?: string } = group === undefined ? {} : { group };
-      if (args.active === false) {
-        return model.adapt(cluster.id, { active: false, ...ofGroup });
-      }
-      const minimum = number(args.minimum);
-      const maximum = number(args.maximum);
-      const limits: IAdapt | null =
-        minimum !== undefined && maximum !== undefined
-          ? { minimum, maximum }
-          : await questions.adapt(cluster, minimum, maximum, trans);
-      return limits
-        ? model.adapt(cluster.id, group === undefined ? limits : { ...limits, group })
-        : undefined;
-    }
-  });
-
-  onCluster(CommandIDs.stop, {
-    label: trans.__('Stop Dask Cluster'),
-    caption: trans.__('Stop a cluster and give back everything that it holds'),
-    icon: stopIcon,
-    describedBy: about.cluster(),
-    failed: trans.__('The cluster was not stopped.'),
-    execute: async cluster => {
-      if (!works(cluster) || (await questions.stop([cluster], trans))) {
-        await model.stop(cluster.id);
-      }
-    }
-  });
-
   commands.addCommand(CommandIDs.stopAll, {
     label: trans.__('Stop All Dask Clusters…'),
     caption: trans.__('Stop every cluster and give back everything that they hold'),
@@ -273,87 +119,12 @@ export function addCommands(options: ICommandsOptions): void {
       if (living.length && (await questions.stop(living, trans))) {
         await Promise.all(
           living.map(cluster =>
-            attempt(trans.__('“%1” was not stopped.', cluster.name), () => model.stop(cluster.id))
+            tools.attempt(trans.__('“%1” was not stopped.', cluster.name), () =>
+              model.stop(cluster.id)
+            )
           )
         );
       }
-    }
-  });
-
-  onCluster(CommandIDs.rename, {
-    label: trans.__('Rename Dask Cluster…'),
-    caption: trans.__('Give a cluster another name'),
-    icon: editIcon,
-    describedBy: about.cluster({ name: about.text(trans.__('Its new name.')) }),
-    failed: trans.__('The cluster was not renamed.'),
-    execute: async (cluster, args) => {
-      const name = text(args.name) ?? (await questions.rename(cluster, trans));
-      return name && name !== cluster.name ? model.rename(cluster.id, name) : undefined;
-    }
-  });
-
-  onCluster(CommandIDs.restartWorkers, {
-    label: trans.__('Restart Workers of Dask Cluster'),
-    caption: trans.__('Start the processes of all workers again; the jobs stay'),
-    icon: refreshIcon,
-    describedBy: about.cluster(),
-    failed: trans.__('The workers were not restarted.'),
-    enabled: cluster => lives(cluster) && cluster.workers.running > 0,
-    execute: async cluster => {
-      if (!works(cluster) || (await questions.restart(cluster, trans))) {
-        await model.restartWorkers(cluster.id);
-      }
-    }
-  });
-
-  onCluster(CommandIDs.setTenure, {
-    label: trans.__('Change When Dask Cluster Ends…'),
-    caption: trans.__('Choose what a cluster ends with: a kernel, this server, or its time limits'),
-    describedBy: about.cluster({
-      tenure: about.choice(trans.__('What it ends with. Without it, a dialog asks.'), [
-        ['kernel', trans.__('A kernel')],
-        ['server', trans.__('This Jupyter server')],
-        ['detached', trans.__('Nothing but its time limits')]
-      ]),
-      kernelId: about.text(trans.__('The kernel that it ends with.'))
-    }),
-    failed: trans.__('What the cluster ends with was not changed.'),
-    execute: async (cluster, args) => {
-      const kernel = text(args.kernelId);
-      const tenure = text(args.tenure) ?? (await questions.tenure(cluster, kernel, trans));
-      return tenure ? model.setTenure(cluster.id, tenure as Tenure, kernel) : undefined;
-    }
-  });
-
-  onCluster(CommandIDs.saveAsProfile, {
-    label: trans.__('Save Dask Cluster as Profile…'),
-    caption: trans.__('Make a profile that starts such a cluster again, with the size it has now'),
-    icon: saveIcon,
-    describedBy: about.cluster({ name: about.text(trans.__('The name of the new profile.')) }),
-    failed: trans.__('The profile was not saved.'),
-    enabled: () => true,
-    execute: async (cluster, args) => {
-      const name = text(args.name) ?? (await questions.saveAs(cluster, model, trans));
-      if (name) {
-        const profile = await model.saveClusterAsProfile(cluster.id, name);
-        Notification.success(trans.__('The profile “%1” was saved.', profile.name));
-      }
-    }
-  });
-
-  onCluster(CommandIDs.copyAddress, {
-    label: trans.__('Copy Address of Dask Scheduler'),
-    caption: trans.__('Copy the address of a cluster’s scheduler'),
-    icon: copyIcon,
-    describedBy: about.cluster(),
-    failed: trans.__('The address was not copied.'),
-    writes: false,
-    enabled: cluster => cluster.scheduler.address !== null,
-    execute: async cluster => {
-      Clipboard.copyToSystem(cluster.scheduler.address ?? '');
-      Notification.info(trans.__('The address of “%1” was copied.', cluster.name), {
-        autoClose: 2000
-      });
     }
   });
 
@@ -367,7 +138,9 @@ export function addCommands(options: ICommandsOptions): void {
     execute: async args => {
       const name = text(args.name);
       if (name !== undefined && (await questions.deleteProfile(name, trans))) {
-        await attempt(trans.__('The profile was not deleted.'), () => model.deleteProfile(name));
+        await tools.attempt(trans.__('The profile was not deleted.'), () =>
+          model.deleteProfile(name)
+        );
       }
     }
   });
@@ -378,7 +151,7 @@ export function addCommands(options: ICommandsOptions): void {
     describedBy: takes({}),
     isEnabled: mayWrite,
     execute: () =>
-      attempt(trans.__('The sweep did not work.'), async () => {
+      tools.attempt(trans.__('The sweep did not work.'), async () => {
         const answer = await model.sweep();
         Notification.info(questions.swept(answer, trans));
         return answer;
@@ -392,7 +165,7 @@ export function addCommands(options: ICommandsOptions): void {
     describedBy: takes({}),
     isEnabled: () => model.connection.state === 'ok',
     execute: () =>
-      attempt(trans.__('Not everything was read again.'), () =>
+      tools.attempt(trans.__('Not everything was read again.'), () =>
         Promise.all([model.refreshProfiles(), model.refreshHeld()])
       )
   });

@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Sequence
 
-from dask_steward.cli import commands, discover, preview
+from dask_steward.cli import commands, discover, managing, preview
 from dask_steward.console.arguments import (
     Parser,
     add_adapt_options,
+    add_idle_timeout,
     add_scale_options,
     add_start_options,
     seconds,
@@ -61,6 +62,19 @@ def build_parser(arguments: Sequence[str] | None = None) -> Parser:
 
     add_scale_options(_cluster(_add(sub, "scale", commands.scale, "set the size, in workers or another unit")))
     add_adapt_options(_cluster(_add(sub, "adapt", commands.adapt, "let a cluster grow and shrink with its work")))
+
+    rename = _cluster(_add(sub, "rename", managing.rename, "give a cluster another name"))
+    rename.add_argument("name", metavar="NAME", help="the new name")
+
+    tenure = _cluster(_add(sub, "tenure", managing.tenure, "give a cluster to another owner, or to nobody"))
+    tenure.add_argument(
+        "tenure", metavar="TENURE", choices=("kernel", "server", "process", "detached"), help="whom it is to end with"
+    )
+    tenure.add_argument("--owner-pid", type=whole(1), metavar="PID", help="the process that it is to end with")
+    add_idle_timeout(tenure)
+
+    words = "start the processes of all workers again; jobs stay"
+    _cluster(_add(sub, "restart-workers", managing.restart_workers, words))
 
     stop = _add(sub, "stop", commands.stop, "stop clusters and wait until nothing is held")
     stop.add_argument("ids", metavar="ID", nargs="*", help="ids or names")

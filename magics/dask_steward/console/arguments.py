@@ -162,6 +162,16 @@ def add_adapt_options(parser: argparse.ArgumentParser) -> None:
     _add_group(parser)
 
 
+def add_idle_timeout(parser: argparse.ArgumentParser) -> None:
+    """Add what a change of owner takes in the shell and in the magics alike."""
+    parser.add_argument(
+        "--idle-timeout",
+        type=duration,
+        metavar="TIME",
+        help="release it after so long without work, e.g. 30min (a detached one needs this or a time to live)",
+    )
+
+
 def adapt_arguments(args: argparse.Namespace) -> dict[str, Any]:
     """Return the options of `add_adapt_options` as keyword arguments of `Cluster.adapt`.
 

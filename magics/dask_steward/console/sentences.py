@@ -99,6 +99,25 @@ def resized(state: State, note: str | None = None, group: str | None = None) -> 
     return f"{name}: {workers(shown)}{tail}" + (f"\n{one_line(note)}" if note else "")
 
 
+def renamed(before: str, state: State) -> str:
+    """Return the answer to another name."""
+    return f"{one_line(before)} is called {label(state)} now."
+
+
+def belongs(state: State) -> str:
+    """Return the answer to another owner: to whom the cluster belongs, and when it ends by itself."""
+    found = state.get("owner")
+    whose = f"belongs to {owner(state)}" if found else "belongs to nobody"
+    at = clock(state.get("ends_at"))
+    idle = "without work " if state.get("ends_by") == "idle_timeout" else ""
+    return f"{label(state)} {whose} now" + (f"; {idle}it ends at {at}." if at else ".")
+
+
+def restarted(state: State, note: str | None = None) -> str:
+    """Return the answer to a restart of all workers."""
+    return f"{label(state)}: {one_line(note) if note else workers(state)}"
+
+
 def label(state: State) -> str:
     """Return what a person calls the cluster."""
     return one_line(state.get("name") or state.get("profile") or state.get("id") or "cluster")

@@ -22,6 +22,7 @@ from dask_steward.console.held import held_text
 from dask_steward.console.tables import table
 from dask_steward.errors import ClusterNotFound, StewardError, UsageError, WrongState
 from dask_steward.magics import discovery
+from dask_steward.magics.announcing import ATTACHED, DETACHED, announce
 from dask_steward.magics.cells import Cells, Scope, bound, interruptible
 from dask_steward.magics.completion import Completer
 from dask_steward.magics.parser import cell_parser, line_parser, parse
@@ -37,6 +38,7 @@ _EXPLAINED = """Dask clusters from saved profiles.
     %dask_cluster start [PROFILE] [--jobs N | --workers N] [--adapt MIN MAX] [--set KEY=VALUE]... [--name NAME]
     %dask_cluster list | status | logs | dashboard | stop | attach NAME
     %dask_cluster scale N [--unit UNIT] [--group GROUP] | adapt MIN MAX [--hold TIME] [--group GROUP]
+    %dask_cluster rename NAME | tenure TENURE [--idle-timeout TIME] | restart-workers
     %dask_cluster profiles | preview PROFILE | discover slurm | held | sweep
     (%dask_cluster COMMAND --help says more)
 
@@ -74,7 +76,8 @@ class DaskClusterMagics(Magics):  # type: ignore[misc, unused-ignore]
         try:
             if cell is None:
                 args = parse(line_parser(), line)
-                command: Callable[[argparse.Namespace], None] = getattr(self, f"_{args.command}")
+                word = args.command.replace("-", "_")
+                command: Callable[[argparse.Namespace], None] = getattr(self, f"_{word}")
                 return command(args)
             if isinstance(cell, str) and not cell.strip():
                 raise UsageError(
@@ -111,6 +114,8 @@ class DaskClusterMagics(Magics):  # type: ignore[misc, unused-ignore]
                     scope.pop_all()
                     self._use(cluster, client)
                 else:
+                    announce(ATTACHED, cluster)
+                    scope.callback(announce, DETACHED, cluster)
                     scope.callback(_disconnect, client)
                     scope.enter_context(bound(self._ip.user_ns, names))
         except BaseException:
@@ -187,6 +192,7 @@ class DaskClusterMagics(Magics):  # type: ignore[misc, unused-ignore]
         if client is not None:
             names["client"] = self._clients[cluster.id] = client
         self._ip.user_ns.update(names)
+        announce(ATTACHED, cluster)
 
     def _attach(self, args: argparse.Namespace) -> None:
         cluster = ds.get(args.cluster)
@@ -212,6 +218,23 @@ class DaskClusterMagics(Magics):  # type: ignore[misc, unused-ignore]
         cluster = self._remote(args.cluster)
         cluster.adapt(**limits)
         _say(sentences.resized(cluster.state, None, args.group))
+
+    def _rename(self, args: argparse.Namespace) -> None:
+        cluster = self._remote(args.cluster)
+        before = cluster.name
+        cluster.rename(args.name)
+        _say(sentences.renamed(before, cluster.state))
+
+    def _tenure(self, args: argparse.Namespace) -> None:
+        cluster = self._remote(args.cluster)
+        cluster.set_tenure(args.tenure, idle_timeout=args.idle_timeout)
+        _say(sentences.belongs(cluster.state))
+
+    def _restart_workers(self, args: argparse.Namespace) -> None:
+        cluster = self._remote(args.cluster)
+        with interruptible():
+            note = cluster.restart_workers()
+        _say(sentences.restarted(cluster.state, note))
 
     def _logs(self, args: argparse.Namespace) -> None:
         cluster = self._remote(args.cluster)
@@ -242,6 +265,7 @@ class DaskClusterMagics(Magics):  # type: ignore[misc, unused-ignore]
             del namespace["cluster"]
         if self._current is not None and self._current.id == cluster.id:
             self._current = None
+        announce(DETACHED, cluster)
 
     def _profiles(self, args: argparse.Namespace) -> None:
         infos = ds.profiles()

@@ -9,6 +9,7 @@ from functools import cache
 from dask_steward.console.arguments import (
     Parser,
     add_adapt_options,
+    add_idle_timeout,
     add_scale_options,
     add_start_options,
     seconds,
@@ -54,6 +55,17 @@ def line_parser() -> Parser:
     adapt = sub.add_parser("adapt", help="let a cluster grow and shrink with its work")
     add_adapt_options(adapt)
     _cluster_option(adapt)
+
+    rename = sub.add_parser("rename", help="give a cluster another name")
+    rename.add_argument("name", metavar="NAME", help="the new name")
+    _cluster_option(rename)
+
+    tenure = sub.add_parser("tenure", help="let a cluster belong to this kernel, or to nobody")
+    tenure.add_argument("tenure", metavar="TENURE", choices=("kernel", "detached"), help="kernel or detached")
+    add_idle_timeout(tenure)
+    _cluster_option(tenure)
+
+    _cluster(sub.add_parser("restart-workers", help="start all workers' processes again; jobs stay"))
 
     logs = _cluster(sub.add_parser("logs", help="show the logs of a cluster"))
     which = logs.add_mutually_exclusive_group()

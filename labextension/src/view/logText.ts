@@ -67,12 +67,12 @@ function bytesOf(text: string): number {
 
 /** Add a part at the end; one that was already read is left out. */
 export function append(log: ILogText, part: ILogPart): ILogText {
-  if (part.next <= log.end && log.pieces.length > 0) {
-    return part.size === log.size ? log : { ...log, size: part.size };
-  }
   if (part.offset < log.start || part.size < log.end) {
     // It was written anew: what was read of it is no longer true.
     return first(part);
+  }
+  if (part.next <= log.end && log.pieces.length > 0) {
+    return part.size === log.size ? log : { ...log, size: part.size };
   }
   const pieces = [...log.pieces];
   let text = part.text;

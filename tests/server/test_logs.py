@@ -17,6 +17,9 @@ from dask_steward.ledger import paths
 from tests.server.conftest import started, stop_all, until, until_ready
 
 
+pytestmark = pytest.mark.timeout(300)  # a server and a cluster come up meanwhile
+
+
 @pytest.fixture(scope="module")
 def cluster(server: Any) -> Iterator[str]:
     """The id of a living cluster."""

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -24,6 +24,11 @@ LIMIT = 60.0
 #: Extensions that happen to be installed; they take seconds to load.
 _OTHERS = ("jupyter_lsp", "jupyter_server_proxy", "jupyter_server_terminals", "jupyterlab", "notebook", "notebook_shim")
 
+#: Installed beside ours, and not what these tests are about: JupyterLab alone asks node for its settings at each start.
+OTHERS = dict.fromkeys(
+    ("jupyter_lsp", "jupyter_server_proxy", "jupyter_server_terminals", "jupyterlab", "notebook_shim"), False
+)
+
 
 class Server:
     """A running Jupyter server.
@@ -34,6 +39,8 @@ class Server:
         For its configuration and its log; short, since sockets may be beside it.
     config : mapping, optional
         Traits over the usual ones, such as ``{"ServerApp": {"allow_unauthenticated_access": True}}``.
+    extensions : sequence of str
+        Server extensions beside ours.
     python : str, optional
         The interpreter that it runs in.
     base_url : str
@@ -47,6 +54,7 @@ class Server:
         folder: Path,
         *,
         config: Mapping[str, Mapping[str, Any]] | None = None,
+        extensions: Sequence[str] = (),
         python: str = sys.executable,
         base_url: str = "/user/ann/",
         environment: Mapping[str, str] | None = None,

@@ -113,6 +113,25 @@ def test_a_keeper_that_cannot_come_up_is_a_failed_start_and_is_tried_again(api: 
     until(api, again.json()["id"], lambda card: card["state"] == "failed", limit=20)
 
 
+def test_a_cluster_gets_another_name_and_new_workers(api: httpx.Client) -> None:
+    id = started(api, name="old")["id"]
+    until_ready(api, id)
+    renamed = api.patch(f"clusters/{id}", json={"name": "new"})
+    assert (renamed.status_code, renamed.json()["name"]) == (200, "new")
+    assert ds.get("new").id == id
+    before = api.get(f"clusters/{id}/workers").json()["rows"][0]
+    assert api.post(f"clusters/{id}/restart", json={}).status_code == 202
+    with Client(ds.get(id), set_as_default=False) as client:
+        client.wait_for_workers(1, timeout=60)
+        assert client.submit(sum, [1, 2]).result(timeout=60) == 3
+    deadline = time.monotonic() + 30
+    while (rows := api.get(f"clusters/{id}/workers").json()["rows"]) and rows[0]["address"] == before["address"]:
+        assert time.monotonic() < deadline, "the worker was not restarted"
+        time.sleep(0.2)
+    assert api.patch(f"clusters/{id}", json={"name": "a/b"}).status_code == 400
+    assert api.patch(f"clusters/{id}", json={}).status_code == 400
+
+
 def test_what_lives_is_not_tried_again(api: httpx.Client) -> None:
     id = started(api)["id"]
     assert api.post(f"clusters/{id}/retry", json={}).status_code == 409

@@ -20,6 +20,8 @@ STOP_LIMIT = 120.0
 STOP_ANSWER = 2.0
 #: Seconds after which an answer does not wait any more for data that move off workers.
 SCALE_ANSWER = 5.0
+#: Seconds for which a restart is waited for: what speaks against it is known by then.
+RESTART_ANSWER = 1.0
 #: Seconds for the card to follow what was done.
 CARD_LIMIT = 1.0
 
@@ -66,22 +68,25 @@ class Acts:
     async def adapt(self, id: str, body: Adapt) -> Cluster:
         """Let the size follow the work, or end that."""
         options = body.model_dump(exclude={"group", "active"}, exclude_none=True)
-        await self._act(lambda: self._registry.handle(id).adapt(active=body.active, group=body.group, **options))
+        await in_thread(lambda: self._registry.handle(id).adapt(active=body.active, group=body.group, **options))
         return await self._shown(id, lambda card: (_adapt_of(card, body.group) is not None) == body.active)
 
     async def restart(self, id: str) -> Cluster:
-        """Restart the processes of all workers; their jobs stay."""
-        await self._act(lambda: self._registry.handle(id).restart_workers())
+        """Begin to restart the processes of all workers; their jobs stay."""
+        restarting = self._begin(lambda: self._registry.handle(id).restart_workers())
+        await asyncio.wait([restarting], timeout=RESTART_ANSWER)
+        if restarting.done():
+            await restarting  # raises what spoke against it
         return await self._registry.find(id)
 
     async def rename(self, id: str, name: str) -> Cluster:
         """Give a cluster another name."""
-        await self._act(lambda: self._registry.handle(id).rename(name))
+        await in_thread(lambda: self._registry.handle(id).rename(name))
         return await self._shown(id, lambda card: card.name == name)
 
     async def set_tenure(self, id: str, tenure: str, **owner: Any) -> Cluster:
         """Let a cluster end with somebody else."""
-        await self._act(lambda: self._registry.handle(id).set_tenure(tenure, **owner))
+        await in_thread(lambda: self._registry.handle(id).set_tenure(tenure, **owner))
         return await self._shown(id, lambda card: card.tenure == tenure)
 
     async def living(self, id: str) -> Cluster:
@@ -102,9 +107,6 @@ class Acts:
         self._going_on.discard(task)
         if not task.cancelled():
             task.exception()
-
-    async def _act(self, work: Callable[[], T]) -> T:
-        return await in_thread(work)
 
     async def _shown(self, id: str, there: Callable[[Cluster], bool]) -> Cluster:
         """Return the card once it shows what was done; the last one if that takes too long."""

@@ -111,7 +111,7 @@ class One(_OfCluster):
         if body.name is not None and body.name != card.name:
             card = await acts.rename(id, body.name)
         if body.tenure is not None:
-            card = await acts.set_tenure(id, body.tenure, **owner)
+            card = await acts.set_tenure(id, body.tenure, **owner, idle_timeout=body.idle_timeout)
         self.reply(card)
 
     @operation(

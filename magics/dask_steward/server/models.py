@@ -153,11 +153,16 @@ class Change(Given):
     name: Name | None = None
     tenure: Tenure | None = None
     kernel_id: Text | None = None
+    idle_timeout: Duration = Field(
+        default=None, description="A cluster that becomes detached ends after so long without work."
+    )
 
     @model_validator(mode="after")
     def _something(self) -> Change:
         if self.name is None and self.tenure is None:
             raise ValueError("needs a name, a tenure or both")
+        if self.idle_timeout is not None and self.tenure is None:
+            raise ValueError("idle_timeout belongs to a tenure")
         return self
 
 

@@ -19,10 +19,18 @@ const esModules = [
 
 const base = jestJupyterLab(__dirname);
 
+// React's and the user's events have to share one copy, else what a user does is not wrapped in act().
+const dom = require.resolve('@testing-library/dom', {
+  paths: [require.resolve('@testing-library/react')]
+});
+
 module.exports = {
   ...base,
   automock: false,
   collectCoverage: false,
+  moduleNameMapper: { ...base.moduleNameMapper, '^@testing-library/dom$': dom },
+  // Finding by role takes seconds in jsdom on a machine that does other things too.
+  testTimeout: 60000,
   reporters: ['default'],
   setupFilesAfterEnv: [
     ...(base.setupFilesAfterEnv ?? []),

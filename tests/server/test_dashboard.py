@@ -18,7 +18,6 @@ import dask_steward as ds
 from tests.server.conftest import started, stop_all, until_ready
 from tests.server.serving import Server, folder_for
 
-
 pytestmark = pytest.mark.timeout(300)  # a server and a cluster come up meanwhile
 
 

@@ -16,7 +16,6 @@ import dask_steward as ds
 from dask_steward.ledger import paths
 from tests.server.conftest import started, stop_all, until, until_ready
 
-
 pytestmark = pytest.mark.timeout(300)  # a server and a cluster come up meanwhile
 
 

@@ -175,7 +175,11 @@ export class StewardApi {
     return this._json('GET', `clusters/${part(id)}/logs`, { query });
   }
 
-  /** The parts of a log as they are written, until the cluster has ended or the reader goes. */
+  /**
+   * The parts of a log as they are written, until the cluster has ended.
+   *
+   * A stream that ends without saying so was cut off, which is an UnreachableError.
+   */
   async *followLog(
     id: string,
     name: string,
@@ -186,18 +190,22 @@ export class StewardApi {
       query: { name, offset, follow: 1 },
       signal
     });
-    if (!response.body) {
-      return;
-    }
+    const events = readServerSentEvents(response.body as ReadableStream<Uint8Array>);
     try {
-      for await (const data of readServerSentEvents(response.body)) {
-        yield JSON.parse(data) as ILogPart;
+      for (;;) {
+        const { value, done } = await events.next().catch(() => {
+          throw signal.aborted ? aborted(signal) : this._unreachable();
+        });
+        if (done || !value) {
+          throw this._unreachable();
+        }
+        if (value.event === 'end') {
+          return;
+        }
+        yield JSON.parse(value.data) as ILogPart;
       }
-    } catch (error) {
-      if (signal.aborted || error instanceof StewardError) {
-        throw error;
-      }
-      throw this._unreachable();
+    } finally {
+      await events.return();
     }
   }
 

@@ -145,14 +145,16 @@ describe('StewardApi', () => {
       text
     });
     const events = [part(5, 'ab'), part(7, 'cd')].map(p => `data: ${JSON.stringify(p)}\n\n`);
-    server.on('GET', 'clusters/a/logs', () => ({ stream: bodyOf([': hello\n\n', ...events]) }));
+    server.on('GET', 'clusters/a/logs', () => ({
+      stream: bodyOf([': beat\n\n', ...events, 'event: end\ndata: {}\n\n'])
+    }));
     const found = await all(api.followLog('a', 'keeper', 5, new AbortController().signal));
     expect(found.map(p => p.text)).toEqual(['ab', 'cd']);
     expect(server.asked[0].path).toBe('clusters/a/logs?name=keeper&offset=5&follow=1');
   });
 
-  it('tells a log that broke off from one that ended', async () => {
-    server.on('GET', 'clusters/a/logs', () => ({ stream: bodyOf([], true) }));
+  it.each([true, false])('tells a log that broke off from one that ended', async broken => {
+    server.on('GET', 'clusters/a/logs', () => ({ stream: bodyOf([], broken) }));
     const error = await caught(all(api.followLog('a', 'x', 0, new AbortController().signal)));
     expect(error).toBeInstanceOf(UnreachableError);
   });
@@ -188,24 +190,31 @@ describe('StewardApi', () => {
 
 describe('readServerSentEvents', () => {
   it('puts lines together that the network has cut, also within a character', async () => {
-    const whole = new TextEncoder().encode('data: grün\ndata: zwei\n\n: alive\n\ndata:3\r\n\r\n');
+    const whole = new TextEncoder().encode(
+      'data: grün\ndata: zwei\n\n: alive\n\nevent: end\r\ndata:3\r\n\r\ndata: 4\n\n'
+    );
     for (const size of [1, 2, 3, 7, 1000]) {
       const pieces: Uint8Array[] = [];
       for (let i = 0; i < whole.length; i += size) {
         pieces.push(whole.slice(i, i + size));
       }
-      expect(await all(readServerSentEvents(bodyOf(pieces)))).toEqual(['grün\nzwei', '3']);
+      expect(await all(readServerSentEvents(bodyOf(pieces)))).toEqual([
+        { event: 'message', data: 'grün\nzwei' },
+        { event: 'end', data: '3' },
+        { event: 'message', data: '4' }
+      ]);
     }
   });
 
   it('leaves out an event that was cut off', async () => {
-    expect(await all(readServerSentEvents(bodyOf(['data: 1\n\ndata: {"ha'])))).toEqual(['1']);
+    const found = await all(readServerSentEvents(bodyOf(['data: 1\n\ndata: {"ha'])));
+    expect(found.map(e => e.data)).toEqual(['1']);
   });
 
   it('lets go of the connection when the reader stops', async () => {
     const body = bodyOf(['data: 1\n\n', 'data: 2\n\n']);
     const cancel = jest.spyOn(body.getReader(), 'cancel');
-    for await (const data of readServerSentEvents(body)) {
+    for await (const { data } of readServerSentEvents(body)) {
       expect(data).toBe('1');
       break;
     }

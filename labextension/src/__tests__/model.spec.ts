@@ -71,7 +71,7 @@ describe('StewardModel', () => {
     it('asks for nothing while nothing happens', async () => {
       await opened(cluster('a'));
       const before = server.asked.length;
-      await beating(10 * 60_000);
+      await beating(2 * 60_000);
       expect(server.asked.length).toBe(before);
       expect(model.connection.state).toBe('ok');
     });
@@ -103,7 +103,7 @@ describe('StewardModel', () => {
       server.beat();
       await pass();
       const heard = reads();
-      await beating(60_000);
+      await beating(30_000);
       expect(reads()).toBe(heard);
     });
 
@@ -482,7 +482,7 @@ describe('StewardModel', () => {
         }
         return times === 1
           ? { stream: bodyOf([data(0), data(5), 'data: {"cut'], true) }
-          : { stream: bodyOf([data(10)]) };
+          : { stream: bodyOf([data(10), 'event: end\ndata: {}\n\n']) };
       });
       const offsets: number[] = [];
       const done = (async () => {

@@ -279,6 +279,19 @@ describe('RowsHub', () => {
     same(watch);
   });
 
+  it('does not take rows without a version for old ones', async () => {
+    table.rows = [worker('a')];
+    table.version = 50;
+    table.server.on('GET', 'clusters/a/workers', () => ({
+      body: { version: 0, total: 1, offset: 0, rows: table.rows }
+    }));
+    const watch = hub.watch('a', 'workers');
+    await pass(120_000);
+    expect(table.reads).toBe(1);
+    hub.apply(table.change([worker('a', 3)]));
+    same(watch);
+  });
+
   it('tries again when the keeper does not answer', async () => {
     let down = true;
     table.server.on('POST', 'clusters/a/watch', () =>

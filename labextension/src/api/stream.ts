@@ -5,18 +5,25 @@
  * beginning.
  */
 
+/** One event: its name, `message` where it has none, and its data. */
+export interface IServerSentEvent {
+  event: string;
+  data: string;
+}
+
 /**
- * The data of each event, in order, until the body ends.
+ * Each event, in order, until the body ends.
  *
  * Lines may be cut anywhere by the network, also within a character. Comments (the server's signs
- * of life) and fields other than `data` are left out.
+ * of life) and other fields are left out.
  */
 export async function* readServerSentEvents(
   body: ReadableStream<Uint8Array>
-): AsyncGenerator<string, void, undefined> {
+): AsyncGenerator<IServerSentEvent, void, undefined> {
   const reader = body.getReader();
   const decoder = new TextDecoder();
   let rest = '';
+  let event = 'message';
   let data: string[] = [];
   try {
     for (;;) {
@@ -27,11 +34,14 @@ export async function* readServerSentEvents(
       for (const line of lines) {
         if (line === '') {
           if (data.length > 0) {
-            yield data.join('\n');
-            data = [];
+            yield { event, data: data.join('\n') };
           }
+          event = 'message';
+          data = [];
         } else if (line.startsWith('data:')) {
           data.push(line.slice(line.startsWith('data: ') ? 6 : 5));
+        } else if (line.startsWith('event:')) {
+          event = line.slice(6).trim();
         }
       }
       if (done) {

@@ -224,7 +224,7 @@ class Table implements IDisposable {
         return;
       }
       if (this._version === null || this._doubtful || version < this._version) {
-        await this._read();
+        await this._read(version);
       } else if (version > this._version) {
         this._expect(version);
       }
@@ -245,15 +245,15 @@ class Table implements IDisposable {
       return;
     }
     try {
-      await this._read();
+      await this._read(0);
     } catch {
       this._version = 0;
       this._moved();
     }
   }
 
-  /** Read all pages. */
-  private async _read(): Promise<void> {
+  /** Read all pages; what is read now is not older than the version `leased` by the lease before. */
+  private async _read(leased: number): Promise<void> {
     this._reading = true;
     this._doubtful = false;
     this._early = [];
@@ -285,6 +285,8 @@ class Table implements IDisposable {
       return;
     }
     this._rows = rows;
+    // Rows that come from the ledger of a cluster that has ended have no version of their own.
+    version = Math.max(version, leased);
     this._version = version;
     this._moved();
     if (this._doubtful) {

@@ -87,11 +87,12 @@ class _Table:
             self._rows[str(row[key])] = row
         for name in gone:
             self._rows.pop(name, None)
-        self.version = max(version, self.version + 1)
+        since, self.version = self.version, max(version, self.version + 1)
         self._tell(
             {
                 "id": self._id,
                 "kind": self._kind,
+                "since": since,
                 "version": self.version,
                 "total": len(self._rows),
                 "changed": changed,

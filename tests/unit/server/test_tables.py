@@ -34,6 +34,7 @@ def test_a_delta_is_told_as_it_came() -> None:
         {
             "id": "abcdefghij",
             "kind": "jobs",
+            "since": 1,
             "version": 2,
             "total": 1,
             "changed": [row("a", "running")],

@@ -20,6 +20,8 @@ import httpx
 
 #: Seconds for a server to come up on a busy machine, and for an answer.
 LIMIT = 60.0
+#: Seconds for a server to come up: beside other tests its imports alone take a minute.
+UP_LIMIT = 200.0
 
 #: Extensions that happen to be installed; they take seconds to load.
 _OTHERS = ("jupyter_lsp", "jupyter_server_proxy", "jupyter_server_terminals", "jupyterlab", "notebook", "notebook_shim")
@@ -107,7 +109,7 @@ class Server:
         return self.log.read_text(errors="replace")
 
     def _wait(self) -> None:
-        deadline = time.monotonic() + LIMIT
+        deadline = time.monotonic() + UP_LIMIT
         while True:
             try:
                 if self.http.get(f"{self.url}api/status").status_code == 200:

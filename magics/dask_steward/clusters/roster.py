@@ -14,6 +14,7 @@ from dask_steward.clusters.groups import Group
 from dask_steward.clusters.jobs import Job, Loss
 from dask_steward.clusters.line import Line
 from dask_steward.ledger import holdings
+from dask_steward.ledger.logs import last_words
 from dask_steward.managers.base import JobStatus, Manager, Unknown
 
 logger = logging.getLogger(__name__)
@@ -150,24 +151,17 @@ class Roster:
         for group in self.groups.values():
             group.refusal = reason
 
-    def lose(self, job: Job, why: str) -> Loss:
+    def lose(self, job: Job, why: str, log: str) -> Loss:
         """Take a job off that went by itself; what its log says last is kept."""
         known = f"job {job.id}: {why}" if job.id else why
-        loss = Loss(job.id, job.group, job.node, time.time(), known, self.last_words(job))
+        loss = Loss(job.id, job.group, job.node, time.time(), known, log)
         self.losses.append(loss)
         job.to("lost", known)
         return loss
 
     def last_words(self, job: Job) -> str:
         """Return the end of a job's log, where the cause of an early death stands."""
-        if job.id is None:
-            return ""
-        try:
-            with open(self.log_of(job.id), encoding="utf-8", errors="replace") as file:
-                lines = [line.rstrip() for line in file if line.strip()]
-        except OSError:
-            return ""
-        return "\n".join(lines[-LOG_LINES:])
+        return "\n".join(last_words(self.log_of(job.id), LOG_LINES)) if job.id is not None else ""
 
     def released(self, jobs: Iterable[Job], why: str) -> None:
         """Cross jobs out that are gone."""

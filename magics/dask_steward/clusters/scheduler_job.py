@@ -22,6 +22,7 @@ from dask_steward.clusters.scheduler_host import FILE
 from dask_steward.errors import StartFailed, SubmitRefused, SubmitUncertain
 from dask_steward.ledger import files, holdings
 from dask_steward.ledger.holdings import HoldingsLog
+from dask_steward.ledger.logs import last_words
 from dask_steward.managers.base import JobState, JobStatus, Manager, Unknown
 
 logger = logging.getLogger(__name__)
@@ -346,12 +347,8 @@ class SchedulerJob:
         raise StartFailed(f"{sentence}. {told.get('error') or ''}".rstrip() + self._last_words())
 
     def _last_words(self) -> str:
-        try:
-            with open(self._log_of(self.id or ""), encoding="utf-8", errors="replace") as file:
-                lines = [line.rstrip() for line in file if line.strip()]
-        except OSError:
-            return ""
-        return " The end of its log:\n" + "\n".join(f"    {line}" for line in lines[-LOG_LINES:]) if lines else ""
+        lines = last_words(self._log_of(self.id or ""), LOG_LINES)
+        return " The end of its log:\n" + "\n".join(f"    {line}" for line in lines) if lines else ""
 
     # -- down --
 

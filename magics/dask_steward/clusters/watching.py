@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from dask_steward.clusters.jobs import Job
+from dask_steward.clusters.jobs import Job, Loss
 from dask_steward.clusters.jobscript import UNREACHABLE
 from dask_steward.clusters.leaving import Leaver
 from dask_steward.clusters.line import Event
@@ -31,6 +31,16 @@ class _Answer:
     began: float
     jobs: list[JobStatus]
     words: dict[str, str]
+
+
+@dataclass
+class _Gone:
+    """What was found out of jobs that are gone: why, and by key their last words and why no job can work, if so."""
+
+    whys: list[tuple[Job, str]] = field(default_factory=list)
+    logs: dict[str, str] = field(default_factory=dict)
+    verdicts: dict[str, str | None] = field(default_factory=dict)
+    unwritten: str | None = None
 
 
 class Watcher:
@@ -189,32 +199,48 @@ class Watcher:
     async def _gone(self, gone: Iterable[tuple[Job, JobStatus | None]], answer: _Answer) -> None:
         """Cross jobs out; those that nobody gave back are lost, and replaced while they are wanted."""
         roster = self._roster
-        found = list(gone)
-        lost = [status for job, status in found if status is not None and not (job.leaving or roster.closing)]
-        causes = await asyncio.to_thread(roster.manager.causes, lost) if lost else {}
-        for job, status in found:
+        found = await asyncio.to_thread(self._cross_out, list(gone), answer)
+        if found.unwritten is not None:
+            roster.refuse_all(found.unwritten)
+        for job, why in found.whys:
             job.ended = time.time()
             job.workers.clear()
+            if job.leaving or roster.closing:
+                job.to("released", why)
+                continue
+            # One whose walltime was over has been replaced before.
+            loss = roster.lose(job, why, found.logs.get(job.key, ""))
+            if not job.expiring:
+                self._lost(job, loss, found.verdicts.get(job.key))
+
+    def _cross_out(self, gone: list[tuple[Job, JobStatus | None]], answer: _Answer) -> _Gone:
+        """Find out why jobs are gone, read what they said last, write them down; in a thread, since all of it waits."""
+        roster = self._roster
+        lost = [(job, status) for job, status in gone if not (job.leaving or roster.closing)]
+        known = [status for _, status in lost if status is not None]
+        causes = roster.manager.causes(known) if known else {}
+        found = _Gone()
+        together: dict[str, dict[str, str | None]] = {}
+        for job, status in gone:
             why = "it is no longer in the queue"
             if status is not None:
                 why = causes.get(status.id) or answer.words[status.id]
-            roster.released([job], why)
-            if job.leaving or roster.closing:
-                job.to("released", why)
-            elif job.expiring:
-                self._expired(job, why)
-            else:
-                self._lost(job, why, status)
+            found.whys.append((job, why))
+            together.setdefault(why, {})[job.key] = job.id
+        for job, status in lost:
+            found.logs[job.key] = roster.last_words(job)
+            if not job.expiring:
+                found.verdicts[job.key] = self._verdict(job, status)
+        try:
+            for why, ids in together.items():
+                roster.write(holdings.RELEASED, ids, why)
+        except OSError as error:
+            found.unwritten = f"the ledger cannot be written: {error}"
+        return found
 
-    def _expired(self, job: Job, why: str) -> None:
-        """Take off a job whose walltime was over; its replacement was submitted before."""
-        self._roster.lose(job, why)
-
-    def _lost(self, job: Job, why: str, status: JobStatus | None) -> None:
+    def _lost(self, job: Job, loss: Loss, verdict: str | None) -> None:
         roster = self._roster
         group = roster.groups[job.group]
-        loss = roster.lose(job, why)
-        verdict = self._verdict(job, status)
         if verdict is not None and any(one.connected for one in roster.jobs.values()):
             roster.warn(verdict)  # others work: it is this node's trouble
         elif verdict is not None:

@@ -15,6 +15,8 @@ from dask_steward.units import format_size
 
 logger = logging.getLogger(__name__)
 
+_FAILED = "adaptive scaling failed"
+
 
 def rounded(ask: Mapping[str, Any], units: int, unit: Mapping[str, float]) -> str | None:
     """Return the sentence for a size that was rounded up to whole jobs; None where it is met exactly.
@@ -137,7 +139,8 @@ class Sizes:
         return {name: {**view, "adapt": self.limits(name)} for name, view in self._workforce.group_views().items()}
 
     def _failed(self, error: BaseException) -> None:
-        self._workforce.warnings[:] = [f"adaptive scaling failed: {error}"]
+        others = [one for one in self._workforce.warnings if not one.startswith(_FAILED)]
+        self._workforce.warnings[:] = [*others, f"{_FAILED}: {error}"]
 
 
 def _split(given: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:

@@ -97,6 +97,15 @@ def tail(path: str, lines: int) -> str:
     return b"\n".join(found[-wanted:]).decode("utf-8", errors="replace")
 
 
+def last_words(path: str, lines: int) -> list[str]:
+    """Return the last lines of a log that say something; none where it cannot be read."""
+    try:
+        text = tail(path, 4 * lines)
+    except OSError:
+        return []
+    return [line.rstrip() for line in text.splitlines() if line.strip()][-lines:]
+
+
 def kept_for(profile: dict[str, Any]) -> float:
     """Return for how many seconds after the end a profile keeps the logs of its clusters."""
     found = profile.get("logs_kept")

@@ -105,10 +105,6 @@ class Snapshot:
                     self._write(heard)
             return heard
 
-    def last(self) -> Heard | None:
-        """Return the last answer, however old, without waiting for anybody."""
-        return self._read()
-
     # -- the lock --
 
     @contextlib.contextmanager

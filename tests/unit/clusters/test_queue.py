@@ -481,6 +481,34 @@ async def test_a_lost_job_is_replaced_after_a_pause(force: QueueWorkforce, fake:
 
 
 @pytest.mark.asyncio
+async def test_jobs_that_go_together_are_one_write_and_the_scheduler_goes_on_meanwhile(
+    force: QueueWorkforce, fake: FakeQueue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given a partition that is drained, when all jobs end at once, then logs and ledger hold nobody up."""
+    await force.scale(6)
+    await until(lambda: list(steps(force).values()) == ["queued"] * 6)
+    loop_thread, writes = threading.get_ident(), []
+    real = force.site.log.write_all
+
+    def write_all(kind: str, ids: dict[str, str | None], step: str, reason: str | None = None) -> None:
+        writes.append((step, reason, len(ids), threading.get_ident() == loop_thread))
+        real(kind, ids, step, reason)
+
+    monkeypatch.setattr(force.site.log, "write_all", write_all)
+    monkeypatch.setattr(force.roster, "last_words", lambda job: f"{job.id} {threading.get_ident() == loop_thread}")
+    with fake.lock:
+        ended = {key: str(job.id) for key, job in force.jobs.items()}
+        fake.told_causes = dict.fromkeys(list(ended.values())[:2], "it ran out of memory")
+        fake.rows.update({id: status(id, key, JobState.ENDED) for key, id in ended.items()})
+
+    await until(lambda: [force.jobs[key].step for key in ended] == ["lost"] * 6)
+
+    released = {(reason, count, on_loop) for step, reason, count, on_loop in writes if step == "released"}
+    assert released == {("it ran out of memory", 2, False), ("Fake: ENDED", 4, False)}
+    assert {loss["log"] for loss in force.losses()} == {f"{id} False" for id in ended.values()}
+
+
+@pytest.mark.asyncio
 async def test_a_job_that_lived_long_is_replaced_at_once(force: QueueWorkforce, fake: FakeQueue) -> None:
     await force.scale(1)
     await until(lambda: list(steps(force).values()) == ["queued"])

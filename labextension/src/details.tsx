@@ -41,8 +41,8 @@ import { LogViewer } from './view/LogViewer';
 import { Spend } from './view/Spend';
 import { WorkersTable } from './view/WorkersTable';
 
-/** Bytes of a log that are asked for at once when all of it is saved. */
-const PART = 4 * 1024 * 1024;
+/** Bytes of a log that are asked for at once when all of it is saved: the most that the server gives. */
+const PART = 1_000_000;
 
 /** What one tab shows. */
 export class DetailsWidget extends ReactWidget {

@@ -46,11 +46,13 @@ export const profilesPlugin: JupyterFrontEndPlugin<void> = {
         return {
           name,
           isNew,
+          key: tab.key,
           ...(system ? { system } : {}),
           ...(dirty ? { draft: value as JSONObject } : {})
         };
       },
-      name: tab => tab.id
+      // A tab keeps its place on a reload by this name, so it has to be the same then.
+      name: ({ key, content: { draft } }) => (draft.state.isNew ? `new:${key}` : draft.state.name)
     });
 
     const open = (options: {
@@ -58,6 +60,7 @@ export const profilesPlugin: JupyterFrontEndPlugin<void> = {
       isNew: boolean;
       system?: string;
       value?: JsonObject;
+      key?: string;
     }): EditorTab => {
       const there = options.isNew
         ? undefined
@@ -69,10 +72,11 @@ export const profilesPlugin: JupyterFrontEndPlugin<void> = {
         app.shell.activateById(there.id);
         return there;
       }
-      const draft = new ProfileDraft({ model, trans, ...options });
+      const { key = UUID.uuid4(), ...rest } = options;
+      const draft = new ProfileDraft({ model, trans, ...rest });
       const content = new EditorWidget(draft, model, commands, trans);
-      const tab = new EditorTab(content, trans);
-      tab.id = `dask-steward-profile-${UUID.uuid4()}`;
+      const tab = new EditorTab(content, key, trans);
+      tab.id = `dask-steward-profile-${key}`;
       tab.title.icon = editIcon;
       tab.title.closable = true;
       const keep = new Debouncer(() => tracker.save(tab), KEEP);
@@ -126,6 +130,7 @@ export const profilesPlugin: JupyterFrontEndPlugin<void> = {
         name: about.text(trans.__('The name of the profile. Without it, a dialog asks.')),
         isNew: { type: 'boolean', description: trans.__('It is not saved yet (on a reload).') },
         system: about.text(trans.__('The system of a profile that is not saved yet.')),
+        key: about.text(trans.__('The key of a tab that is restored.')),
         draft: { type: 'object', description: trans.__('What was typed before a reload.') }
       }),
       execute: async args => {
@@ -137,7 +142,13 @@ export const profilesPlugin: JupyterFrontEndPlugin<void> = {
           return undefined;
         }
         const draft = isObject(args.draft) ? args.draft : undefined;
-        return open({ name, isNew, system: text(args.system) ?? undefined, value: draft });
+        return open({
+          name,
+          isNew,
+          system: text(args.system) ?? undefined,
+          key: text(args.key) ?? undefined,
+          value: draft
+        });
       }
     });
 

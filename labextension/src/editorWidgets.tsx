@@ -55,6 +55,8 @@ export class EditorWidget extends ReactWidget {
 export class EditorTab extends MainAreaWidget<EditorWidget> {
   constructor(
     content: EditorWidget,
+    /** What it is known by while its profile has no name. */
+    readonly key: string,
     private readonly _trans: TranslationBundle
   ) {
     super({ content });
@@ -117,8 +119,12 @@ function EditorOf({ widget, draft, model, commands, trans }: IEditorOfProps): Re
     }),
     [status, profiles, name, isNew]
   );
-  // What a site has locked for a system holds for a new profile, too.
-  const lender = profile ?? profiles.find(each => each.system === system && !each.editable) ?? null;
+  // What is locked of a profile holds for those that extend it, and a site's locks for all of a system.
+  const lender =
+    profile ??
+    profiles.find(each => each.name === value.extends) ??
+    profiles.find(each => each.system === system && each.level === 'builtin') ??
+    null;
   const connected = connection.state === 'ok';
 
   const start = async (): Promise<void> => {

@@ -11,7 +11,8 @@ import { append, EMPTY, find, first, prepend, whole, type ILogText, type IPiece 
 
 /** Bytes that are read at once, and when the rest is asked for. */
 export const PART = 256 * 1024;
-const LARGE_PART = 2 * 1024 * 1024;
+/** The most that the server gives at once. */
+const LARGE_PART = 1_000_000;
 
 /** Places that a search counts: beyond it nobody goes through them one by one. */
 const MOST_FOUND = 5000;

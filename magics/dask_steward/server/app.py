@@ -57,12 +57,14 @@ class DaskSteward(ExtensionApp):
         self.acts = Acts(self.registry)
         self.tables = Tables(self.events.rows, self.log)
         self.starter = Starter(self.registry, server.web_app.settings)
+        # Jupyter's own hook for this is younger than the oldest server that JupyterLab 4.4 takes.
+        server.io_loop.add_callback(self._begin)
 
     def initialize_handlers(self) -> None:
         """Mount the REST interface."""
         self.handlers.extend(handlers())
 
-    async def _start_jupyter_server_extension(self, serverapp: Any) -> None:
+    def _begin(self) -> None:
         """Begin to watch, once the loop runs."""
         self.registry.start()
         self._in_background(self.events.beat())

@@ -107,10 +107,12 @@ class Folder:
     ----------
     tell : callable
         Called in the event loop with the ids whenever they were listed.
+    fail : callable
+        Called in the event loop with a sentence whenever they could not be.
     """
 
-    def __init__(self, tell: Callable[[frozenset[str]], None]) -> None:
-        self._tell = tell
+    def __init__(self, tell: Callable[[frozenset[str]], None], fail: Callable[[str], None]) -> None:
+        self._tell, self._fail = tell, fail
         self._loop = asyncio.get_running_loop()
         self._stopped = threading.Event()
         self._wake = threading.Event()
@@ -134,14 +136,20 @@ class Folder:
             found = _stamp(root)
             young = found is not None and abs(time.time() - found[1] / 1e9) < GRAIN
             if asked or young or found != stamp or time.monotonic() - listed >= LIST_INTERVAL:
-                ids = _list(root)
-                if ids is not None:
+                try:
+                    ids = _list(root)
+                except OSError as error:  # a network file system that is away has lost no cluster
+                    self._call(self._fail, f"The state folder {root} cannot be read: {error.strerror or error}.")
+                else:
                     listed, stamp = time.monotonic(), found
-                    try:
-                        self._loop.call_soon_threadsafe(self._tell, ids)
-                    except RuntimeError:
-                        return  # the loop is closed
+                    self._call(self._tell, ids)
             self._wake.wait(LOOK_INTERVAL)
+
+    def _call(self, what: Callable[..., None], *args: object) -> None:
+        try:
+            self._loop.call_soon_threadsafe(what, *args)
+        except RuntimeError:
+            self._stopped.set()  # the loop is closed
 
 
 def _stamp(root: str) -> tuple[int, int] | None:
@@ -157,11 +165,8 @@ def _stamp(root: str) -> tuple[int, int] | None:
         os.close(descriptor)
 
 
-def _list(root: str) -> frozenset[str] | None:
-    """Return the ids; None when nobody knows now: an NFS that is away has lost no cluster."""
+def _list(root: str) -> frozenset[str]:
     try:
         return frozenset(name for name in os.listdir(root) if entries.is_id(name))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return frozenset()
-    except OSError:
-        return None

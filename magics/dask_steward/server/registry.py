@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from dask_steward.control import api
 from dask_steward.control.cluster import Cluster as Handle
-from dask_steward.errors import ClusterNotFound
+from dask_steward.errors import ClusterNotFound, StateFolderError
 from dask_steward.server.cards import FINAL, card_of, in_order, is_news
 from dask_steward.server.models import Cluster
 from dask_steward.server.reading import Folder, Look, dismiss, look, look_at
@@ -21,6 +21,8 @@ from dask_steward.server.threads import in_thread
 
 #: Seconds between two cards of one cluster.
 CARD_INTERVAL = 0.25
+#: Seconds for which a request waits until the ledger was read for the first time.
+READ_LIMIT = 10.0
 #: Seconds for which a stopped cluster stays on the list; a failed or lost one stays until somebody takes it off.
 STOPPED_SHOWN = 60.0
 #: Shortest and longest pause (seconds) between two looks at an entry whose keeper cannot be heard.
@@ -66,12 +68,13 @@ class Registry:
         self._folder: Folder | None = None
         self._reading: asyncio.Task[None] | None = None
         self._listed = asyncio.Event()
+        self._unreadable: str | None = None
 
     # -- life --
 
     def start(self) -> None:
         """Begin to watch; returns at once."""
-        self._folder = Folder(self._names)
+        self._folder = Folder(self._names, self._unread)
 
     def stop(self) -> None:
         """Watch no more; returns at once."""
@@ -85,8 +88,21 @@ class Registry:
     # -- what is asked --
 
     async def ready(self) -> None:
-        """Wait until the ledger was read for the first time."""
-        await self._listed.wait()
+        """Wait until the ledger was read for the first time.
+
+        Raises
+        ------
+        StateFolderError
+            If it cannot be read now.
+        """
+        try:
+            await asyncio.wait_for(self._listed.wait(), READ_LIMIT)
+        except asyncio.TimeoutError:
+            raise StateFolderError(
+                f"The state folder has not answered for {READ_LIMIT:.0f} s.", hint="Is its file system there?"
+            ) from None
+        if self._unreadable is not None:
+            raise StateFolderError(self._unreadable)
 
     def cards(self) -> list[Cluster]:
         """Return the cards of the list: living clusters, and those that ended and were not dismissed."""
@@ -117,7 +133,9 @@ class Registry:
     def handle(self, id: str) -> Handle:
         """Return what acts on a cluster; blocking, for a thread. Raises ClusterNotFound."""
         watched = self._watched.get(id)
-        return watched.started if watched is not None and watched.started is not None else Handle(id)
+        if watched is None or watched.started is None or watched.card is None or watched.card.state != "starting":
+            return Handle(id)
+        return watched.started
 
     # -- what is told --
 
@@ -144,8 +162,13 @@ class Registry:
 
     # -- the ledger --
 
+    def _unread(self, why: str) -> None:
+        self._unreadable = why
+        self._listed.set()
+
     def _names(self, ids: frozenset[str]) -> None:
         """Compare the ids of the ledger with those that are known."""
+        self._unreadable = None
         for id in [id for id in self._watched if id not in ids]:
             self._remove(id)
         self._hidden &= ids

@@ -27,7 +27,7 @@ from tests.support.installed import Installed
 MARK = "DASK_STEWARD_TEST_LAB"
 """In the environment of everything that one JupyterLab started."""
 
-UP = 60.0
+UP = 120.0
 """Seconds until the server must answer; 1.5 s is usual."""
 
 PATIENCE = 40.0
@@ -132,6 +132,8 @@ class Lab:
                 "allow_root": True,
                 "root_dir": str(self.notebooks),
                 "port_retries": 0,
+                # They look for language servers and shells, which takes longer than all the rest.
+                "jpserver_extensions": {"jupyter_lsp": False, "jupyter_server_terminals": False},
             },
             "IdentityProvider": {"token": self.token},
         }
@@ -141,7 +143,9 @@ class Lab:
         (folder / "jupyter_server_config.json").write_text(json.dumps(ours))
         # A test can then call commands in the page, and wait for what it cannot see.
         for name, app in (("lab", "LabApp"), ("notebook", "JupyterNotebookApp")):
-            (folder / f"jupyter_{name}_config.json").write_text(json.dumps({app: {"expose_app_in_browser": True}}))
+            # Nor does it ask a registry of packages for extensions.
+            values = {"expose_app_in_browser": True, "extension_manager": "readonly"}
+            (folder / f"jupyter_{name}_config.json").write_text(json.dumps({app: values}))
         for name, settings in QUIET.items():
             self.set_settings(name, settings)
 

@@ -144,3 +144,29 @@ class Card:
     def stop(self) -> None:
         """Press its stop button."""
         self.button(re.compile("^(Stop |Cancel$)")).click()
+
+
+class Editor:
+    """The form of a profile."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.root = page.locator(".dsk-Editor:visible")
+
+    def field(self, path: str) -> Locator:
+        """The control of a field, by its path: ``options.queue``."""
+        return self.root.locator(f'[id$="--{path.replace(".", "/")}"]')
+
+    def more(self) -> None:
+        """Open the part of the form that is not needed at first."""
+        button = self.root.get_by_role("button", name=re.compile("More"))
+        if button.get_attribute("aria-expanded") != "true":
+            button.click()
+
+    def error_at(self, path: str) -> Locator:
+        """What is said to be wrong at a field."""
+        return self.root.locator(".dsk-ProfileField", has=self.field(path)).locator(".dsk-ProfileField-errors")
+
+    def save(self) -> None:
+        """Press Save."""
+        self.root.get_by_role("button", name="Save", exact=True).click()

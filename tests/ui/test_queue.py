@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from tests.support.private_slurm import PrivateSlurm
 from tests.ui.lab import Lab, until
 from tests.ui.look import WIDTH, picture, set_width
-from tests.ui.panel import START, Panel
+from tests.ui.panel import START, Editor, Panel
 
 PROFILES = {
     "debug": """\
@@ -104,9 +104,72 @@ def test_refused_by_sbatch(lab: Lab, queue: PrivateSlurm, page: Page, panel: Pan
 
     # Edit: the profile's form; with the partition put right the same cluster starts.
     failed.first.get_by_role("button", name="Edit profile").click()
-    editor = page.locator(".dsk-Editor")
-    editor.get_by_label(re.compile("queue|partition", re.I)).first.fill("debug")
-    editor.get_by_role("button", name="Save", exact=True).click()
+    editor = Editor(page)
+    editor.field("options.queue").fill("debug")
+    editor.save()
     until(lambda: "queue: debug" in (lab.profiles / "gpu.yaml").read_text())
     failed.first.get_by_role("button", name="Try again").click()
     expect(panel.root.locator(".dsk-Card.dsk-mod-running")).to_have_count(1, timeout=START)
+
+
+def test_new_profile_by_the_form_with_three_wrong_fields(
+    lab: Lab, queue: PrivateSlurm, page: Page, panel: Panel
+) -> None:
+    panel.run("dask-steward:new-profile", system="slurm")
+    editor = Editor(page)
+    editor.root.get_by_label("Name", exact=True).fill("mine")
+    editor.more()
+    right = {
+        "options.queue": "debug",
+        "options.cores": "2",
+        "options.memory": "600 MB",
+        "options.walltime": "00:10:00",
+        "options.interface": "lo",
+        "options.processes": "1",
+    }
+    wrong = {"options.memory": "12O GB", "options.cores": "-1", "options.walltime": "ten minutes"}
+    for path, text in {**right, **wrong}.items():
+        editor.field(path).fill(text)
+
+    # All three are said at once, each at its field and in one list.
+    editor.save()
+    for path in wrong:
+        expect(editor.error_at(path)).to_be_visible(timeout=START)
+        expect(editor.field(path)).to_have_attribute("aria-invalid", "true")
+    expect(editor.root.locator(".dsk-Problems")).to_contain_text("3 things are wrong")
+    assert not (lab.profiles / "mine.yaml").exists()
+    picture(page, "form-wrong")
+
+    # The list leads to the field.
+    editor.root.locator(".dsk-Problems").get_by_role("button").filter(has_text="memory").first.click()
+    expect(editor.field("options.memory")).to_be_focused()
+
+    for path in wrong:
+        editor.field(path).fill(right[path])
+        expect(editor.error_at(path)).to_have_count(0, timeout=START)
+    # Beside it: the job script, and when it would start.
+    preview = editor.root.locator(".dsk-Preview")
+    expect(preview).to_contain_text("#SBATCH", timeout=START)
+    expect(preview).to_contain_text("-p debug")
+    expect(preview).to_contain_text("Expected start")
+    editor.save()
+    until(lambda: (lab.profiles / "mine.yaml").exists())
+    picture(page, "form")
+    text = (lab.profiles / "mine.yaml").read_text()
+    assert "600 MB" in text
+
+    # It is in the list at once, and starts.
+    panel.new("mine")
+    panel.cards.filter(has_text="mine").first.wait_for()
+    expect(panel.root.locator(".dsk-Card.dsk-mod-running")).to_have_count(1, timeout=START)
+
+
+def test_profiles_are_discovered(lab: Lab, queue: PrivateSlurm, page: Page, panel: Panel) -> None:
+    panel.run("dask-steward:discover-profiles", system="slurm")
+    found = page.locator(".dsk-Discover > li")
+    expect(found.filter(has_text="normal")).to_have_count(1, timeout=START)
+    picture(page, "discover")
+    before = {path.name for path in lab.profiles.glob("*.yaml")}
+    page.get_by_role("button", name="Write the profiles").click()
+    until(lambda: {path.name for path in lab.profiles.glob("*.yaml")} - before)
+    expect(page.locator(".dsk-Preview-news")).to_contain_text(re.compile("written"), timeout=START)

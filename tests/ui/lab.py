@@ -142,10 +142,13 @@ class Lab:
         folder = self.folder / "config"
         (folder / "jupyter_server_config.json").write_text(json.dumps(ours))
         # A test can then call commands in the page, and wait for what it cannot see.
-        for name, app in (("lab", "LabApp"), ("notebook", "JupyterNotebookApp")):
-            # Nor does it ask a registry of packages for extensions.
-            values = {"expose_app_in_browser": True, "extension_manager": "readonly"}
-            (folder / f"jupyter_{name}_config.json").write_text(json.dumps({app: values}))
+        apps: dict[str, dict[str, dict[str, Any]]] = {
+            # Nor is a registry of packages asked for extensions.
+            "lab": {"LabApp": {"expose_app_in_browser": True, "extension_manager": "readonly"}},
+            "notebook": {"JupyterNotebookApp": {"expose_app_in_browser": True}},
+        }
+        for name, values in apps.items():
+            (folder / f"jupyter_{name}_config.json").write_text(json.dumps(values))
         for name, settings in QUIET.items():
             self.set_settings(name, settings)
 

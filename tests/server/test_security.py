@@ -33,7 +33,6 @@ BODIES: dict[str, dict[str, Any]] = {
     "/clusters/{id}/profile": {"name": "x"},
     "/clusters/{id}/watch": {"kind": "jobs", "watcher": "0123456789"},
 }
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -84,10 +83,11 @@ class TestReadOnly:
     @pytest.fixture(scope="class")
     def reader(self, place: Path) -> Iterator[Server]:
         folder = folder_for("ro")
+        shutil.copy(Path(__file__).with_name("authorizers.py"), folder)
         with Server(
             folder,
-            config={"ServerApp": {"authorizer_class": "tests.server.authorizers.ReadOnly"}},
-            environment={"DASK_STEWARD_PROFILES": str(place / "profiles"), "PYTHONPATH": str(ROOT)},
+            config={"ServerApp": {"authorizer_class": "authorizers.ReadOnly"}},
+            environment={"DASK_STEWARD_PROFILES": str(place / "profiles"), "PYTHONPATH": str(folder)},
         ) as found:
             yield found
         shutil.rmtree(folder, ignore_errors=True)

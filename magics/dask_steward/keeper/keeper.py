@@ -23,6 +23,7 @@ from dask_steward.keeper.guardian import Guardian
 from dask_steward.keeper.logs import collect_logs
 from dask_steward.keeper.observer import Observer
 from dask_steward.keeper.request import Request
+from dask_steward.keeper.restarting import restart
 from dask_steward.keeper.rows import Rows
 from dask_steward.keeper.sizes import Sizes
 from dask_steward.keeper.state import Parts, state_of
@@ -34,8 +35,6 @@ logger = logging.getLogger(__name__)
 
 #: Seconds between two summaries.
 TICK = 1.0
-#: Seconds that all workers have to end, and to come back, when they are started again.
-RESTART_LIMIT = 30.0
 #: States in which a cluster can be used.
 _READY = ("running", "degraded")
 
@@ -371,12 +370,12 @@ class Keeper:
     async def restart_workers(self) -> dict[str, Any]:
         """Start the processes of all workers again; jobs stay. Return what became of them."""
         self._usable()
-        agent = self.parts.agent
-        if agent is None:
+        agent, workforce = self.parts.agent, self.parts.workforce
+        if agent is None or workforce is None:
             raise self._wrong_state()
-        found = await agent.restart_workers(RESTART_LIMIT)
-        logger.info("%d workers were started again; late: %s; left alone: %s", found.back, found.late, found.fixed)
-        return found.to_json()
+        found = await restart(agent, workforce)
+        self.changed()
+        return found
 
     async def logs(self, *, job: str | None, worker: str | None, keeper: bool, tail: int) -> dict[str, str]:
         """Return the ends of logs by name."""

@@ -87,7 +87,9 @@ describe('DetailsWidget', () => {
     delete fake.fails.logs;
     fake.answers.logs = [{ name: 'job 7', kind: 'job', size: 0 }];
     fake.answers.readLog = { name: 'job 7', offset: 0, next: 3, size: 3, text: 'abc' };
-    const again = [...widget.node.querySelectorAll('button')].find(each => each.textContent === 'Try again');
+    const again = [...widget.node.querySelectorAll('button')].find(
+      each => each.textContent === 'Try again'
+    );
     await act(async () => again?.click());
     expect(fake.calls).toContainEqual(['readLog', 'c1', 'job 7', null, expect.any(Number)]);
     expect(text()).toContain('abc');

@@ -1,3 +1,4 @@
+/* eslint-disable jupyter/no-untranslated-string -- titles of profiles are data */
 import { nullTranslator } from '@jupyterlab/translation';
 
 import { StewardError } from '../api/errors';
@@ -17,7 +18,11 @@ const problem = (field: string, message: string): IProblem => ({
 });
 
 const mine = (more: Partial<IProfile> = {}): IProfile =>
-  profile('mine', { system: 'slurm', written: { system: 'slurm', options: { queue: 'x' } }, ...more });
+  profile('mine', {
+    system: 'slurm',
+    written: { system: 'slurm', options: { queue: 'x' } },
+    ...more
+  });
 
 let fake: FakeModel;
 let drafts: ProfileDraft[];
@@ -59,7 +64,10 @@ describe('a draft', () => {
   it('begins with what the file says, and is not changed then', async () => {
     const draft = open();
     await settle();
-    expect(draft.state).toMatchObject({ value: { system: 'slurm', options: { queue: 'x' } }, dirty: false });
+    expect(draft.state).toMatchObject({
+      value: { system: 'slurm', options: { queue: 'x' } },
+      dirty: false
+    });
     expect(calls('schema')).toEqual([['slurm']]);
     expect(draft.state.schema).toHaveProperty('properties');
     // A saved profile is previewed as it is saved.
@@ -74,14 +82,20 @@ describe('a draft', () => {
     draft.setValue({ system: 'slurm', options: { cores: 'm' } });
     draft.setValue({ system: 'slurm', options: { cores: 'ma' } });
     await settle();
-    expect(calls('validateProfile')).toEqual([['mine', { system: 'slurm', options: { cores: 'ma' } }]]);
+    expect(calls('validateProfile')).toEqual([
+      ['mine', { system: 'slurm', options: { cores: 'ma' } }]
+    ]);
     expect(draft.state.problems[0].field).toBe('options.cores');
     expect(calls('preview')).toEqual([]);
     fake.answers.validateProfile = [];
     draft.setValue({ system: 'slurm', options: { cores: 2 } });
     await settle();
     expect(draft.state.problems).toEqual([]);
-    expect(calls('preview').pop()).toEqual(['mine', { system: 'slurm', options: { cores: 2 } }, true]);
+    expect(calls('preview').pop()).toEqual([
+      'mine',
+      { system: 'slurm', options: { cores: 2 } },
+      true
+    ]);
     expect(draft.state.previewStale).toBe(false);
   });
 
@@ -107,10 +121,20 @@ describe('a draft', () => {
     const draft = open();
     await settle();
     const found = [problem('options.cores', 'no number'), problem('scale', 'two units')];
-    fake.fails.saveProfile = new StewardError(400, { error: 'ProfileError', message: 'wrong', problems: found });
+    fake.fails.saveProfile = new StewardError(400, {
+      error: 'ProfileError',
+      message: 'wrong',
+      problems: found
+    });
     draft.setValue({ system: 'slurm' });
     await expect(draft.save()).resolves.toBe(false);
-    expect(draft.state).toMatchObject({ problems: found, failure: 'wrong', failed: 1, saving: false, dirty: true });
+    expect(draft.state).toMatchObject({
+      problems: found,
+      failure: 'wrong',
+      failed: 1,
+      saving: false,
+      dirty: true
+    });
   });
 
   it('needs a name', async () => {
@@ -187,7 +211,10 @@ describe('a draft', () => {
 
 describe('copies', () => {
   it('say what the original says, but for what is an administrator’s', () => {
-    const site = profile('site', { system: 'slurm', written: { lock: ['security'], options: { queue: 'a' } } });
+    const site = profile('site', {
+      system: 'slurm',
+      written: { lock: ['security'], options: { queue: 'a' } }
+    });
     expect(copyOf(site, trans)).toEqual({
       title: 'Title of site (copy)',
       system: 'slurm',

@@ -14,18 +14,30 @@ class Source {
     return { name, offset: from, next: from + text.length, size: this.text.length, text };
   });
 
-  follow = jest.fn((name: string, offset: number, signal: AbortSignal) => this._follow(name, offset, signal));
+  follow = jest.fn((name: string, offset: number, signal: AbortSignal) =>
+    this._follow(name, offset, signal)
+  );
 
   grow(text: string): void {
     this.text += text;
     this._wake.splice(0).forEach(wake => wake());
   }
 
-  private async *_follow(name: string, offset: number, signal: AbortSignal): AsyncGenerator<ILogPart> {
+  private async *_follow(
+    name: string,
+    offset: number,
+    signal: AbortSignal
+  ): AsyncGenerator<ILogPart> {
     let at = offset;
     while (!signal.aborted) {
       if (this.text.length > at) {
-        yield { name, offset: at, next: this.text.length, size: this.text.length, text: this.text.slice(at) };
+        yield {
+          name,
+          offset: at,
+          next: this.text.length,
+          size: this.text.length,
+          text: this.text.slice(at)
+        };
         at = this.text.length;
       } else {
         await new Promise<void>(resolve => this._wake.push(resolve));

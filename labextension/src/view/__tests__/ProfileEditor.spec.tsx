@@ -1,3 +1,4 @@
+/* eslint-disable jupyter/no-untranslated-string -- titles of profiles are data */
 import { act, fireEvent, render, screen, waitFor, within } from '@testing-library/react';
 import * as React from 'react';
 import type { IProblem } from '../../tokens';
@@ -32,7 +33,14 @@ type More = Partial<IProfileEditorProps> & {
 };
 
 /** An editor that keeps what is typed, as its tab does. */
-function Editor({ base, locked, lockedValues, start, onChange, ...more }: More): React.ReactElement {
+function Editor({
+  base,
+  locked,
+  lockedValues,
+  start,
+  onChange,
+  ...more
+}: More): React.ReactElement {
   const [value, setValue] = React.useState<JsonObject>(start ?? { system: 'slurm' });
   return (
     <ProfileEditor
@@ -58,7 +66,14 @@ function Editor({ base, locked, lockedValues, start, onChange, ...more }: More):
         options: OPTIONS
       }}
       formError={null}
-      preview={{ preview: null, asking: false, error: null, stale: false, blocked: null, onAsk: jest.fn() }}
+      preview={{
+        preview: null,
+        asking: false,
+        error: null,
+        stale: false,
+        blocked: null,
+        onAsk: jest.fn()
+      }}
       trans={trans}
       onName={jest.fn()}
       onChange={next => {
@@ -121,7 +136,11 @@ describe('the form', () => {
     fireEvent.change(screen.getByLabelText('Tenure'), { target: { value: 'detached' } });
     type('Environment', 'A=1\n');
     expect(screen.getByLabelText('Environment')).toHaveValue('A=1\n');
-    expect(last(onChange)).toEqual({ system: 'slurm', tenure: 'detached', environment: { A: '1' } });
+    expect(last(onChange)).toEqual({
+      system: 'slurm',
+      tenure: 'detached',
+      environment: { A: '1' }
+    });
     expect(screen.getByText('2 fields are set')).toBeInTheDocument();
   });
 
@@ -136,14 +155,22 @@ describe('the form', () => {
     expect(queue).toHaveValue('');
     expect(queue).toHaveAttribute('placeholder', 'normal (from site)');
     fireEvent.click(screen.getByRole('button', { name: /More/ }));
-    expect(within(screen.getByLabelText('Tenure')).getByText('Not given: server (from site)')).toBeInTheDocument();
-    expect(within(screen.getByLabelText('Launcher')).getByText('Not given: no (default)')).toBeInTheDocument();
+    expect(
+      within(screen.getByLabelText('Tenure')).getByText('Not given: server (from site)')
+    ).toBeInTheDocument();
+    expect(
+      within(screen.getByLabelText('Launcher')).getByText('Not given: no (default)')
+    ).toBeInTheDocument();
   });
 
   it('can say nothing, whatever is inherited, and take it back', () => {
     const onChange = jest.fn();
     render(
-      <Editor base={{ name: 'site', values: { options: { queue: 'normal' } } }} start={{}} onChange={onChange} />
+      <Editor
+        base={{ name: 'site', values: { options: { queue: 'normal' } } }}
+        start={{}}
+        onChange={onChange}
+      />
     );
     fireEvent.click(screen.getByRole('button', { name: 'None for Queue' }));
     expect(last(onChange)).toEqual({ options: { queue: null } });
@@ -174,7 +201,9 @@ describe('the form', () => {
     fireEvent.click(screen.getByRole('button', { name: /More/ }));
     type('Name of a new group', 'Big');
     fireEvent.click(screen.getByRole('button', { name: 'Add group' }));
-    expect(screen.getByLabelText('Name of a new group')).toHaveAccessibleDescription(/small letters/);
+    expect(screen.getByLabelText('Name of a new group')).toHaveAccessibleDescription(
+      /small letters/
+    );
     type('Name of a new group', 'big');
     fireEvent.click(screen.getByRole('button', { name: 'Add group' }));
     expect(last(onChange)).toEqual({ system: 'slurm', groups: { big: {} } });
@@ -203,7 +232,7 @@ describe('the form', () => {
     expect(screen.getByText('The file is in use.')).toBeInTheDocument();
     expect(screen.getByRole('button', { name: 'Save and start' })).toBeDisabled();
     // It is under "More", which opens.
-    fireEvent.click(screen.getByRole('button', { name: /tenure: needs/ }));
+    fireEvent.click(screen.getByRole('button', { name: /needs an idle_timeout/ }));
     await waitFor(() => expect(screen.getByLabelText('Tenure')).toHaveFocus());
   });
 });
@@ -227,7 +256,15 @@ describe('the editor', () => {
   it('asks for the name of a new one, and saves by Ctrl S', () => {
     const onName = jest.fn();
     const onSave = jest.fn();
-    render(<Editor isNew name="" onName={onName} onSave={onSave} problems={[problem('name', 'is taken')]} />);
+    render(
+      <Editor
+        isNew
+        name=""
+        onName={onName}
+        onSave={onSave}
+        problems={[problem('name', 'is taken')]}
+      />
+    );
     const name = screen.getByLabelText('Name');
     expect(name).toHaveFocus();
     expect(name).toHaveAccessibleDescription(/is taken/);
@@ -247,11 +284,29 @@ describe('the editor', () => {
       start: null,
       refusal: 'sbatch: invalid partition',
       warnings: ['No walltime is given.'],
-      groups: [{ name: 'main', jobs: 4, script: '#!/bin/sh\n<b>', start: null, nodes: null, partition: 'normal' }],
+      groups: [
+        {
+          name: 'main',
+          jobs: 4,
+          script: '#!/bin/sh\n<b>',
+          start: null,
+          nodes: null,
+          partition: 'normal'
+        }
+      ],
       text: ''
     };
     render(
-      <Editor preview={{ preview, asking: false, error: null, stale: true, blocked: null, onAsk: jest.fn() }} />
+      <Editor
+        preview={{
+          preview,
+          asking: false,
+          error: null,
+          stale: true,
+          blocked: null,
+          onAsk: jest.fn()
+        }}
+      />
     );
     expect(screen.getByRole('alert')).toHaveTextContent('sbatch: invalid partition');
     expect(screen.getByText('96 cores, 96 core-h per hour')).toBeInTheDocument();
@@ -271,13 +326,24 @@ describe('localCheck', () => {
   it('says one sentence for each field that does not fit', () => {
     const found = localCheck(
       SCHEMA,
-      { system: 'slurm', options: { cores: 0, cors: 4, queue: 'x' }, tenure: 'for ever', launcher: '$X' },
+      {
+        system: 'slurm',
+        options: { cores: 0, cors: 4, queue: 'x' },
+        tenure: 'for ever',
+        launcher: '$X'
+      },
       trans
     );
-    expect(found.map(each => each.field).sort()).toEqual(['options.cores', 'options.cors', 'tenure']);
+    expect(found.map(each => each.field).sort()).toEqual([
+      'options.cores',
+      'options.cors',
+      'tenure'
+    ]);
   });
 
   it('has nothing against a right profile', () => {
-    expect(localCheck(SCHEMA, { system: 'slurm', scale: { jobs: 2 }, adapt: null }, trans)).toEqual([]);
+    expect(localCheck(SCHEMA, { system: 'slurm', scale: { jobs: 2 }, adapt: null }, trans)).toEqual(
+      []
+    );
   });
 });

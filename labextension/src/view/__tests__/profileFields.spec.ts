@@ -33,7 +33,10 @@ describe('fieldsOf', () => {
     expect(field('launcher').kind).toBe('yesno');
     expect(field('environment').kind).toBe('map');
     expect(field('options/preload').kind).toBe('list');
-    expect(field('scale')).toMatchObject({ kind: 'size', choices: ['jobs', 'workers', 'cores', 'memory'] });
+    expect(field('scale')).toMatchObject({
+      kind: 'size',
+      choices: ['jobs', 'workers', 'cores', 'memory']
+    });
     expect(field('options/cores')).toMatchObject({ kind: 'text', numbers: true, nullable: true });
     expect(field('options/queue').numbers).toBe(false);
     expect(field('adapt/maximum').path).toEqual(['adapt', 'maximum']);

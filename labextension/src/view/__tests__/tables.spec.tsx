@@ -36,17 +36,36 @@ const names = (): string[] =>
   screen
     .getAllByRole('row')
     .filter(row => row.dataset.row !== undefined)
-    .sort((a, b) => Number(a.ariaRowIndex ?? a.getAttribute('aria-rowindex')) - Number(b.getAttribute('aria-rowindex')))
+    .sort(
+      (a, b) =>
+        Number(a.ariaRowIndex ?? a.getAttribute('aria-rowindex')) -
+        Number(b.getAttribute('aria-rowindex'))
+    )
     .map(row => within(row).getAllByRole('gridcell')[0].textContent ?? '');
 
 describe('sorted', () => {
   it('puts unknown values last either way, and numbers in names in their order', () => {
     const columns = [
-      { key: 'a', title: '', width: 1, grow: 1, value: (row: { a: unknown }) => row.a as string, render: () => null }
+      {
+        key: 'a',
+        title: '',
+        width: 1,
+        grow: 1,
+        value: (row: { a: unknown }) => row.a as string,
+        render: () => null
+      }
     ];
     const rows = [{ a: 'w-10' }, { a: null }, { a: 'w-2' }];
-    expect(sorted(rows, columns, { key: 'a', descending: false }).map(row => row.a)).toEqual(['w-2', 'w-10', null]);
-    expect(sorted(rows, columns, { key: 'a', descending: true }).map(row => row.a)).toEqual(['w-10', 'w-2', null]);
+    expect(sorted(rows, columns, { key: 'a', descending: false }).map(row => row.a)).toEqual([
+      'w-2',
+      'w-10',
+      null
+    ]);
+    expect(sorted(rows, columns, { key: 'a', descending: true }).map(row => row.a)).toEqual([
+      'w-10',
+      'w-2',
+      null
+    ]);
   });
 });
 
@@ -93,7 +112,8 @@ describe('WorkersTable', () => {
     jest.useFakeTimers();
     const onLog = jest.fn();
     render(workers(many.slice(0, 100), onLog));
-    const row = (name: string): HTMLElement => screen.getByText(name).closest('[role="row"]') as HTMLElement;
+    const row = (name: string): HTMLElement =>
+      screen.getByText(name).closest('[role="row"]') as HTMLElement;
     const press = (key: string): void => {
       fireEvent.keyDown(document.activeElement as Element, { key });
       act(() => jest.runOnlyPendingTimers());
@@ -139,7 +159,9 @@ describe('JobsTable', () => {
   });
 
   it('shows why a job waits and when it is expected', () => {
-    render(<JobsTable jobs={[job('7')]} losses={[]} ready now={NOW} trans={trans} onLog={jest.fn()} />);
+    render(
+      <JobsTable jobs={[job('7')]} losses={[]} ready now={NOW} trans={trans} onLog={jest.fn()} />
+    );
     const [, cells] = screen.getAllByRole('row');
     expect(cells).toHaveTextContent('queued');
     expect(cells).toHaveTextContent('Priority');

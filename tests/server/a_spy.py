@@ -22,14 +22,12 @@ class Modules(APIHandler):
         self.finish({"modules": sorted(sys.modules)})
 
 
-class WithoutDask:
+class WithoutDask(importlib.machinery.PathFinder):
     """Finds every module but those of Dask, as an environment in which nobody has installed it."""
 
-    @staticmethod
-    def find_spec(name: str, path: Any = None, target: Any = None) -> importlib.machinery.ModuleSpec | None:
-        if name.partition(".")[0] in HIDDEN:
-            return None
-        return importlib.machinery.PathFinder.find_spec(name, path, target)
+    @classmethod
+    def find_spec(cls, fullname: str, path: Any = None, target: Any = None) -> importlib.machinery.ModuleSpec | None:
+        return None if fullname.partition(".")[0] in HIDDEN else super().find_spec(fullname, path, target)
 
 
 if os.environ.get("SPY_HIDES_DASK"):

@@ -26,11 +26,6 @@ UP_LIMIT = 200.0
 #: Extensions that happen to be installed; they take seconds to load.
 _OTHERS = ("jupyter_lsp", "jupyter_server_proxy", "jupyter_server_terminals", "jupyterlab", "notebook", "notebook_shim")
 
-#: Installed beside ours, and not what these tests are about: JupyterLab alone asks node for its settings at each start.
-OTHERS = dict.fromkeys(
-    ("jupyter_lsp", "jupyter_server_proxy", "jupyter_server_terminals", "jupyterlab", "notebook_shim"), False
-)
-
 
 class Server:
     """A running Jupyter server.
@@ -75,7 +70,10 @@ class Server:
                 "allow_root": True,
                 "base_url": base_url,
                 "root_dir": str(folder),
-                "jpserver_extensions": {"dask_steward": True, **dict.fromkeys(_OTHERS, False)},
+                "jpserver_extensions": {
+                    **dict.fromkeys(_OTHERS, False),
+                    **dict.fromkeys((*extensions, "dask_steward"), True),
+                },
                 "allow_unauthenticated_access": False,
             },
             "IdentityProvider": {"token": self.token},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -63,8 +64,15 @@ def test_a_server_that_has_done_everything_has_imported_nothing_of_dask(server: 
     watch = {"kind": "workers", "watcher": "somebody-looks", "seconds": 60}
 
     def called(method: str, path: str, **given: Any) -> None:
-        answer = api.request(method, path, **given)
-        assert answer.is_success, (method, path, answer.status_code, answer.text)
+        deadline = time.monotonic() + 30
+        while True:
+            answer = api.request(method, path, **given)
+            if answer.is_success:
+                return
+            # The pages of a dashboard come up a moment after its cluster; bokeh is large.
+            assert answer.status_code == 503, (method, path, answer.status_code, answer.text)
+            assert time.monotonic() < deadline, (path, answer.text)
+            time.sleep(0.2)
 
     with Ear(server) as ear:
         id = started(api)["id"]

@@ -127,7 +127,7 @@ class Dashboard(ProxyHandler):  # type: ignore[misc]  # it has no types
         "read",
         "A page of Dask's dashboard, also as a websocket. Without a dashboard: why there is none.",
         answers={200: None, 302: None},
-        media={200: "text/html"},
+        media=dict.fromkeys((200, 400, 404), "*/*"),  # what Dask has there, or says to what it has not
         errors=(503,),
     )
     async def get(self, id: str, path: str | None = None) -> None:

@@ -146,7 +146,7 @@ def _operation(
             **{
                 str(code): {
                     "description": MEANINGS[code],
-                    "content": {"application/json": {"schema": reference[ErrorBody]}},
+                    "content": {"application/json": {"schema": reference[ErrorBody]}, **_media(one, code)},
                 }
                 for code in sorted(codes)
             },
@@ -192,9 +192,13 @@ def _success(
     content: dict[str, Any] = {}
     if model is not None:
         content["application/json"] = {"schema": reference[model]}
-    if code in one.media:
-        content[one.media[code]] = {"schema": {"type": "string"}}
+    content |= _media(one, code)
     return {"description": MEANINGS[code], **({"content": content} if content else {})}
+
+
+def _media(one: Operation, code: int) -> dict[str, Any]:
+    """Return what an answer may be beside JSON."""
+    return {one.media[code]: {"schema": {"type": "string"}}} if code in one.media else {}
 
 
 class Served(Handler):

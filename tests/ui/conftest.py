@@ -48,7 +48,7 @@ SIZE = {"width": 1280, "height": 800}
 OURS = re.compile(r"dask.?steward", re.IGNORECASE)
 """Marks a message of a log or a console as one that concerns us."""
 
-BUSY = re.compile(r"took [\d.]+ms to activate")
+BUSY = re.compile(r"took [\d.]+ms to activate|is taking too long to activate")
 """JupyterLab says so of any plugin on a machine that does other things, too."""
 
 OUR_CODE = "/extensions/dask-steward/static/"

@@ -26,7 +26,7 @@ def test_first_five_minutes(lab: Lab, page: Page, panel: Panel) -> None:
     # When the one button is pressed, a card is there at once, and soon the cluster.
     panel.new("Small")
     card = panel.card("small")
-    card.expect_state("starting", "running", timeout=2_000)
+    card.expect_state("starting", "running", timeout=15_000)
     picture(page, "starting", panel.root)
     card.expect_state("running")
     card.expect_text("2 running")

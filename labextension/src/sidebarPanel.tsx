@@ -116,6 +116,8 @@ export class Sidebar extends SidePanel implements IMovableSectionSource {
     for (const one of this._sections) {
       this.addWidget(one);
     }
+    // At once, so that nothing is asked for that nobody looks at; what is remembered comes later.
+    applySections(this.accordionPanel, this._state);
     model.clustersChanged.connect(this._count, this);
     model.profilesChanged.connect(this._count, this);
     model.connectionChanged.connect(this._setClock, this);

@@ -3,7 +3,7 @@
  */
 import { StateDB } from '@jupyterlab/statedb';
 import { nullTranslator } from '@jupyterlab/translation';
-import { act, screen, waitFor } from '@testing-library/react';
+import { act, configure, screen, waitFor } from '@testing-library/react';
 import { CommandRegistry } from '@lumino/commands';
 import { Widget } from '@lumino/widgets';
 
@@ -18,6 +18,9 @@ import { cluster, status } from './fakes';
 class Model extends FakeModel {
   now = () => Date.now() / 1000;
 }
+
+// A machine that does other things too takes its time.
+configure({ asyncUtilTimeout: 30000 });
 
 const trans = nullTranslator.load('dask_steward');
 const alive: Widget[] = [];

@@ -1,10 +1,13 @@
-import { act, render, screen, waitFor, within } from '@testing-library/react';
+import { act, configure, render, screen, waitFor, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import * as React from 'react';
 
 import { clock } from '../clock';
 import { ClusterCard, type IClusterActions, type IClusterCardProps } from '../ClusterCard';
 import { BUSY, cluster, NOW, trans } from './sample';
+
+// A machine that does other things too takes its time.
+configure({ asyncUtilTimeout: 30000 });
 
 const user = userEvent.setup();
 

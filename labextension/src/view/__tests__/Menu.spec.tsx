@@ -77,7 +77,7 @@ it('does what is chosen, once, and gives the focus back', async () => {
 it('does nothing for what cannot be chosen', async () => {
   const { opener, onSelect } = menu();
   await user.click(opener);
-  await user.click(screen.getByText('Locked'));
+  fireEvent.click(screen.getByText('Locked'));
   expect(onSelect).not.toHaveBeenCalled();
 });
 

@@ -1,4 +1,4 @@
-import { render, screen } from '@testing-library/react';
+import { configure, render, screen } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import * as React from 'react';
 
@@ -11,6 +11,9 @@ import { HeldList, heldRows, idsText } from '../HeldList';
 import { NewButton } from '../NewButton';
 import { ProfileList } from '../ProfileList';
 import { cluster, NOW, profile, trans } from './sample';
+
+// A machine that does other things too takes its time.
+configure({ asyncUtilTimeout: 30000 });
 
 const user = userEvent.setup();
 

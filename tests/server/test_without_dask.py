@@ -64,7 +64,7 @@ def test_a_server_that_has_done_everything_has_imported_nothing_of_dask(server: 
     watch = {"kind": "workers", "watcher": "somebody-looks", "seconds": 60}
 
     def called(method: str, path: str, **given: Any) -> None:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while True:
             answer = api.request(method, path, **given)
             if answer.is_success:
@@ -77,6 +77,7 @@ def test_a_server_that_has_done_everything_has_imported_nothing_of_dask(server: 
     with Ear(server) as ear:
         id = started(api)["id"]
         until_ready(api, id)
+        until(api, id, lambda card: card["scheduler"]["dashboard"])
         for path in ("", "/connect", "/workers", "/jobs", "/logs", "/dashboard/individual-plots.json"):
             called("GET", f"clusters/{id}{path}")
         called("POST", f"clusters/{id}/watch", json=watch)

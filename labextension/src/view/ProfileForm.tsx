@@ -56,6 +56,8 @@ export interface IProfileFormHandle {
 }
 
 const SEPARATOR = '--';
+/** Frames of the screen for which a field is waited for that has to be drawn first. */
+const FRAMES = 30;
 const TEMPLATES = {
   FieldTemplate,
   FieldErrorTemplate,
@@ -143,14 +145,19 @@ export const ProfileForm = React.forwardRef(function ProfileForm(
       if (!sectionsOf(fields)[0].fields.includes(field)) {
         setMore(true);
       }
-      // Its part of the form may be drawn only now.
-      requestAnimationFrame(() => {
+      // Its part of the form may be drawn only now, or, by the form's library, a moment later.
+      const find = (frames: number): void => {
         const control = root.current?.ownerDocument.getElementById(
           `${prefix}${SEPARATOR}${field.key}`
         );
-        control?.scrollIntoView({ block: 'center' });
-        control?.focus();
-      });
+        if (control) {
+          control.scrollIntoView({ block: 'center' });
+          control.focus();
+        } else if (frames > 0) {
+          requestAnimationFrame(() => find(frames - 1));
+        }
+      };
+      requestAnimationFrame(() => find(FRAMES));
     }
   }));
 

@@ -90,7 +90,10 @@ def _route(path: str, verb: str, one: dict[str, Any]) -> list[str]:
     for code, answer in one["responses"].items():
         if code not in _ALWAYS:
             content = answer.get("content", {})
-            kinds = [_kind(each["schema"]) if media == "application/json" else f"`{media}`" for media, each in content.items()]
+            kinds = [
+                _kind(each["schema"]) if media == "application/json" else f"`{media}`"
+                for media, each in content.items()
+            ]
             told = f" {' or '.join(kinds)}." if kinds and int(code) < 400 else ""
             lines += [f"{code}", f": {answer['description']}{told}", ""]
     return lines

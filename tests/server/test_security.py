@@ -77,34 +77,34 @@ def test_unknown_paths_are_closed_to_strangers_too(server: Server) -> None:
         assert stranger.get("nothing").status_code in (302, 403)
 
 
-class TestReadOnly:
-    """A sidebar that only shows."""
+@pytest.fixture(scope="module")
+def reader(place: Path) -> Iterator[Server]:
+    """A server whose people may only look."""
+    folder = folder_for("ro")
+    shutil.copy(Path(__file__).with_name("authorizers.py"), folder)
+    with Server(
+        folder,
+        config={"ServerApp": {"authorizer_class": "authorizers.ReadOnly"}},
+        environment={"DASK_STEWARD_PROFILES": str(place / "profiles"), "PYTHONPATH": str(folder)},
+    ) as found:
+        yield found
+    shutil.rmtree(folder, ignore_errors=True)
 
-    @pytest.fixture(scope="class")
-    def reader(self, place: Path) -> Iterator[Server]:
-        folder = folder_for("ro")
-        shutil.copy(Path(__file__).with_name("authorizers.py"), folder)
-        with Server(
-            folder,
-            config={"ServerApp": {"authorizer_class": "authorizers.ReadOnly"}},
-            environment={"DASK_STEWARD_PROFILES": str(place / "profiles"), "PYTHONPATH": str(folder)},
-        ) as found:
-            yield found
-        shutil.rmtree(folder, ignore_errors=True)
 
-    def test_no_write_works_and_every_look_does(self, reader: Server, place: Path) -> None:
-        with reader.client() as api:
-            for verb, path, one in OPERATIONS:
-                answer = ask(api, verb, path)
-                if one["x-action"] == "read":
-                    assert answer.status_code in (200, 404), (verb, path, answer.text)
-                else:
-                    assert answer.status_code == 403, (verb, path, answer.text)
-                    assert answer.json()["error"] == "forbidden"
-            untouched(place, api)
+def test_read_only_no_write_works_and_every_look_does(reader: Server, place: Path) -> None:
+    with reader.client() as api:
+        for verb, path, one in OPERATIONS:
+            answer = ask(api, verb, path)
+            if one["x-action"] == "read":
+                assert answer.status_code in (200, 404), (verb, path, answer.text)
+            else:
+                assert answer.status_code == 403, (verb, path, answer.text)
+                assert answer.json()["error"] == "forbidden"
+        untouched(place, api)
 
-    def test_the_status_says_so(self, reader: Server) -> None:
-        assert reader.http.get("status").json()["permissions"] == {"write": False, "execute": False}
+
+def test_read_only_the_status_says_so(reader: Server) -> None:
+    assert reader.http.get("status").json()["permissions"] == {"write": False, "execute": False}
 
 
 def test_who_may_do_everything_is_told_so(server: Server) -> None:

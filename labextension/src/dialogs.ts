@@ -6,6 +6,7 @@
  */
 import { Dialog, showDialog } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
+import type { Message } from '@lumino/messaging';
 import { Widget } from '@lumino/widgets';
 
 /** One labelled input. */
@@ -33,11 +34,7 @@ let made = 0;
 
 /** The body of a dialog: fields one under the other. */
 class FormBody extends Widget implements Dialog.IBodyWidget<Answers> {
-  constructor(
-    fields: readonly IField[],
-    intro: string | undefined,
-    check: ((answers: Answers) => [name: string, sentence: string] | null) | undefined
-  ) {
+  constructor(fields: readonly IField[], intro: string | undefined, check: IForm['check']) {
     super();
     this.addClass('dsk-Form');
     if (intro) {
@@ -49,25 +46,35 @@ class FormBody extends Widget implements Dialog.IBodyWidget<Answers> {
     for (const field of fields) {
       this._add(field);
     }
+    this._check = check;
     if (check) {
-      const validate = (): void => {
-        const wrong = check(this.getValue());
-        for (const [name, input] of this._inputs) {
-          input.setCustomValidity(wrong?.[0] === name ? wrong[1] : '');
-        }
-        const sentence = wrong?.[1] ?? '';
-        if (problem.textContent !== sentence) {
-          problem.textContent = sentence;
-        }
-      };
-      const problem = document.createElement('p');
-      problem.className = 'dsk-Form-problem';
-      problem.setAttribute('role', 'alert');
-      this.node.append(problem);
-      // In the capture phase, so that Lab's own look at the fields comes after it.
-      this.node.addEventListener('input', validate, true);
-      validate();
+      this._problem.className = 'dsk-Form-problem';
+      this._problem.setAttribute('role', 'alert');
+      this.node.append(this._problem);
+      this.node.addEventListener('input', () => this._validate());
     }
+  }
+
+  protected onAfterAttach(msg: Message): void {
+    super.onAfterAttach(msg);
+    // Lab's dialog listens only once it is attached as a whole.
+    window.setTimeout(() => this._validate(), 0);
+  }
+
+  /** Look at the answers together. */
+  private _validate(): void {
+    const wrong = this._check?.(this.getValue()) ?? null;
+    const told = wrong ? wrong.join() : '';
+    if (told === this._told) {
+      return;
+    }
+    this._told = told;
+    for (const [name, input] of this._inputs) {
+      input.setCustomValidity(wrong?.[0] === name ? wrong[1] : '');
+    }
+    this._problem.textContent = wrong?.[1] ?? '';
+    // Lab has looked at the fields already (at the document, before it came here): let it look again.
+    this.node.dispatchEvent(new Event('input', { bubbles: true }));
   }
 
   getValue(): Answers {
@@ -123,6 +130,9 @@ class FormBody extends Widget implements Dialog.IBodyWidget<Answers> {
     this._inputs.set(field.name, input);
   }
 
+  private readonly _check: IForm['check'];
+  private readonly _problem = document.createElement('p');
+  private _told = '';
   private readonly _inputs = new Map<string, HTMLInputElement | HTMLSelectElement>();
 }
 

@@ -82,6 +82,8 @@ def ids(server: Server) -> Iterator[tuple[str, str]]:
         until_ready(api, living)
         ds.get(ended).close()
         until(api, ended, lambda card: card["state"] in ("stopped", "failed"))
+        # The first look at a dashboard imports bokeh, which takes its time beside other tests.
+        api.get(f"clusters/{living}/dashboard/health", timeout=200)
         yield living, ended
     stop_all()
 

@@ -51,6 +51,9 @@ OURS = re.compile(r"dask.?steward", re.IGNORECASE)
 BUSY = re.compile(r"took [\d.]+ms to activate|is taking too long to activate")
 """JupyterLab says so of any plugin on a machine that does other things, too."""
 
+DASKS_OWN = re.compile(r"/clusters/\w+/dashboard/")
+"""Pages of Dask's dashboard go on calling a scheduler that has ended."""
+
 OUR_CODE = "/extensions/dask-steward/static/"
 """In the address of our scripts."""
 
@@ -132,7 +135,7 @@ class Complaints(list[str]):
 
     def _heard(self, message: ConsoleMessage) -> None:
         where = message.location.get("url", "")
-        if BUSY.search(message.text):
+        if BUSY.search(message.text) or DASKS_OWN.search(message.text):
             return
         if message.type in ("error", "warning") and (OURS.search(message.text) or OUR_CODE in where):
             self.append(f"{message.type}: {message.text} ({where})")

@@ -67,12 +67,20 @@ def test_first_five_minutes(lab: Lab, page: Page, panel: Panel) -> None:
     held = lab.api(f"clusters/{card.id}")
     assert held["spend"]["busy"] > 0 or held["tasks"]["groups"]
 
-    # Stop: nothing runs, so nothing is asked; and then there is nothing.
+    # Stop: nothing runs any more, so nothing is asked; and then there is nothing.
+    until_page(page, lambda: not unfinished(lab, card.id))
+    page.wait_for_timeout(1_500)  # until the page has heard of it, too
     card.stop()
     card.expect_state("stopping", "stopped", timeout=5_000)
     until(lambda: not lab.cli("list"), PATIENCE)
     assert lab.cli("held") == []
     notebook.close()
+
+
+def unfinished(lab: Lab, id: str) -> int:
+    """Return how many tasks are not done."""
+    groups = lab.api(f"clusters/{id}")["tasks"]["groups"]
+    return sum(one["total"] - one["done"] - one["erred"] for one in groups)
 
 
 def until_page(page: Page, done: object, timeout: float = 15.0) -> None:

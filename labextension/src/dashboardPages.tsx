@@ -171,7 +171,6 @@ export class ClusterPage extends Page {
   private _show(state: PageState): void {
     const { id, name, path, title } = this._target;
     const { trans } = this;
-    this.named(trans.__('%1 of the cluster %2', title, name), trans.__('%1 · %2', title, name));
     // The living clusters are on offer once this one has ended: they count.
     const offers = state.kind === 'ended' ? this._model.clusters.filter(lives).slice(0, 4) : [];
     const seen = JSON.stringify([state, this._target, offers.map(each => [each.id, each.name])]);
@@ -179,6 +178,7 @@ export class ClusterPage extends Page {
       return;
     }
     this._seen = seen;
+    this.named(trans.__('%1 of the cluster %2', title, name), trans.__('%1 · %2', title, name));
     const past = this._shown === id;
     if (state.kind === 'live') {
       if (!past || this._cut) {

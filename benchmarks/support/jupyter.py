@@ -86,7 +86,7 @@ class Server:
         arguments = [f"--LabApp.extra_labextensions_path={_labextensions()}"] if lab and not ours else []
         if not ours:
             environment["PYTHONPATH"] = str(peer_folder())
-        extensions = {"dask_steward.server": ours, "dask_labextension": not ours, "jupyterlab": lab}
+        extensions = {"dask_steward": ours, "dask_labextension": not ours, "jupyterlab": lab}
         disabled = {} if ours else {"disabledExtensions": {"dask-steward": True}}
         (self._folder / "config" / "labconfig").mkdir(parents=True)
         (self._folder / "config" / "labconfig" / "page_config.json").write_text(json.dumps(disabled))

@@ -74,6 +74,8 @@ class DaskSteward(ExtensionApp):
 
     async def stop_extension(self) -> None:
         """Give back what belongs to this server, without waiting for it: the guards see to the rest."""
+        if "registry" not in vars(self):
+            return  # the server is ended before it has come up
         own = [card.id for card in self.registry.cards() if card.owner is not None and card.owner.pid == os.getpid()]
         for task in self._background:
             task.cancel()

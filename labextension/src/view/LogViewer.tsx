@@ -495,8 +495,11 @@ function useLogText({ name, ranged, read, follow, connected }: ILogTextProps): I
           if (!alive.current || part.offset >= start || !part.text) {
             break;
           }
-          before();
           latest.current = prepend(latest.current, part);
+        }
+        // Shown at once: to lay it out after each part would take longer than to read it.
+        if (alive.current) {
+          before();
           setLog(latest.current);
         }
         setError(null);

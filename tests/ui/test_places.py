@@ -39,7 +39,7 @@ def test_running_panel_lists_clusters_with_their_jobs_and_stops_them(lab: Lab, p
     # Shut one down, then all.
     item = items.filter(has_text="one")
     item.hover()
-    item.get_by_role("button", name=re.compile("Stop|Shut", re.I)).first.click()
+    item.locator(".jp-RunningSessions-itemShutdown").first.click()
     until(lambda: [one["name"] for one in lab.cli("list")] == ["two"])
     expect(items).to_have_count(1, timeout=START)
     section = running.locator(".jp-RunningSessions-section", has=page.locator(".dsk-RunningCluster"))
@@ -50,7 +50,7 @@ def test_running_panel_lists_clusters_with_their_jobs_and_stops_them(lab: Lab, p
 
 
 def test_launcher_has_a_card_for_each_profile_that_asks_for_one(lab: Lab, page: Page) -> None:
-    page.evaluate("() => window.jupyterapp.commands.execute('launcher:create')")
+    page.evaluate("() => { void window.jupyterapp.commands.execute('launcher:create'); }")
     cards = page.locator(".jp-Launcher-section", has_text="Dask").locator(".jp-LauncherCard")
     expect(cards).to_have_count(1)
     expect(cards).to_contain_text("Small")
@@ -79,7 +79,7 @@ def test_every_command_says_what_it_takes_and_is_in_the_palette(page: Page) -> N
 
 
 def test_settings_have_titles_and_work(lab: Lab, page: Page) -> None:
-    page.evaluate("() => window.jupyterapp.commands.execute('settingeditor:open', {query: 'Dask'})")
+    page.evaluate("() => { void window.jupyterapp.commands.execute('settingeditor:open', {query: 'Dask'}); }")
     editor = page.locator(".jp-SettingsPanel, .jp-SettingsEditor").first
     expect(editor).to_contain_text(re.compile("Dask", re.I), timeout=START)
     expect(editor.get_by_label(re.compile("status bar", re.I)).first).to_be_visible()

@@ -72,6 +72,10 @@ def python(place: Path) -> Path:
     found = made / "bin" / "python"
     (packages,) = made.glob("lib/python3.*/site-packages")
     (packages / "dask_steward").symlink_to(ROOT / "magics" / "dask_steward")
+    # Installed from the work tree without a build: what tells the version is enough.
+    told = packages / f"dask_steward-{ds.__version__}.dist-info"
+    told.mkdir()
+    (told / "METADATA").write_text(f"Metadata-Version: 2.4\nName: dask-steward\nVersion: {ds.__version__}\n")
     return found
 
 

@@ -6,10 +6,13 @@ exists; under any base URL all links of the pages hold, since they are relative.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import html
 import json
 import os
 import time
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,6 +22,7 @@ from jupyter_server_proxy.handlers import ProxyHandler
 from tornado.httpclient import HTTPClientError
 from tornado.httputil import HTTPHeaders
 from tornado.web import HTTPError, RequestHandler
+from tornado.websocket import WebSocketClosedError
 
 from dask_steward.control.client import Control
 from dask_steward.errors import ClusterNotFound, KeeperGone, StewardError
@@ -162,6 +166,21 @@ class Dashboard(ProxyHandler):  # type: ignore[misc]  # it has no types
         except (OSError, HTTPClientError) as error:  # a page tries again by itself
             self.log.info("The dashboard of %s does not answer: %s", id, error)
             self.close(1013, "the dashboard does not answer")
+
+    def write_message(self, message: Any, binary: bool = False) -> Awaitable[None]:
+        """Send what Dask says; a page that has just gone misses nothing."""
+        try:
+            sent: Awaitable[None] = super().write_message(message, binary=binary)
+        except WebSocketClosedError:
+            nothing: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            nothing.set_result(None)
+            return nothing
+        return sent
+
+    def ping(self, data: str | bytes = b"") -> None:
+        """Pass a ping on."""
+        with contextlib.suppress(WebSocketClosedError):
+            super().ping(data)
 
     def proxy_request_headers(self) -> HTTPHeaders:
         """Return the headers of a request without what lets somebody into this server."""

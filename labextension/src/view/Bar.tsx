@@ -55,6 +55,14 @@ export const Legend = React.memo(function Legend({
         )}
         <span className="dsk-Legend-asked">{trans.__('of %1', grouped(asked))}</span>
       </span>
+      {cluster.adapt && (
+        <span
+          className="dsk-Legend-adapt"
+          title={trans.__('The size follows the work, between these limits')}
+        >
+          {trans.__('adaptive, %1 to %2', cluster.adapt.minimum, cluster.adapt.maximum)}
+        </span>
+      )}
       {children}
     </div>
   );

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 from tornado.httpclient import HTTPRequest
-from tornado.websocket import websocket_connect
+from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 import dask_steward as ds
 from tests.server.conftest import started, stop_all, until_ready
@@ -76,6 +76,14 @@ def _handshake(server: Server, cluster: str, **headers: str) -> httpx.Response:
     return httpx.get(url, headers={**asked, **headers}, timeout=60, trust_env=False)
 
 
+async def _closed(connection: WebSocketClientConnection) -> None:
+    """Close a websocket, and wait until it is: its socket is else closed by nobody."""
+    connection.close()
+    while await asyncio.wait_for(connection.read_message(), 60) is not None:
+        pass
+    await asyncio.sleep(0.1)
+
+
 def _bokeh_token(api: httpx.Client, cluster: str, page: str) -> str:
     text = api.get(f"clusters/{cluster}/dashboard/{page}").text
     return re.search(r'"token":"([^"]+)"', text).group(1)  # type: ignore[union-attr]
@@ -106,7 +114,7 @@ def test_plots_are_live(server: Server, api: httpx.Client, cluster: str) -> None
                         for piece in (header, {}, {}):
                             await connection.write_message(json.dumps(piece))
         finally:
-            connection.close()
+            await _closed(connection)
         return kinds
 
     kinds = asyncio.run(listen())  # the document, and what changes in it
@@ -140,9 +148,7 @@ def test_a_foreign_page_cannot_open_the_websocket(server: Server, cluster: str) 
     async def connect(origin: str) -> None:
         url = f"{server.url.replace('http', 'ws', 1)}dask-steward/api/clusters/{cluster}/dashboard/status/ws"
         connection = await websocket_connect(HTTPRequest(url, headers={"Cookie": cookie, "Origin": origin}))
-        connection.close()
-        while await asyncio.wait_for(connection.read_message(), 60) is not None:
-            pass
+        await _closed(connection)
 
     asyncio.run(connect(server.url.partition("/user")[0]))  # a page of this server may
     assert _handshake(server, cluster, Cookie=cookie, Origin="https://evil.example").status_code == 403

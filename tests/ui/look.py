@@ -7,6 +7,7 @@ in them differ each time and nobody wants them in every commit.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from playwright.sync_api import FloatRect, Locator, Page
@@ -61,16 +62,21 @@ def _box(locator: Locator) -> FloatRect:
     return box
 
 
-def picture(page: Page, name: str, part: Locator | None = None) -> None:
-    """Take a picture of a part of the page (or all of it) in the light and the dark theme, for the documentation."""
+def picture(page: Page, name: str, part: Locator | None = None, themes: Sequence[str] = ("light", "dark")) -> None:
+    """Take a picture of a part of the page (or all of it) in themes, for the documentation.
+
+    In one theme alone the page is taken as it is: without a server it cannot be changed.
+    """
     if not WANTED:
         return
     FOLDER.mkdir(parents=True, exist_ok=True)
-    for theme in ("light", "dark"):
-        set_theme(page, theme)
+    for theme in themes:
+        if len(themes) > 1:
+            set_theme(page, theme)
         page.mouse.move(1, 799)  # nothing looks hovered over
         path = FOLDER / f"{name}-{theme}.png"
         (part or page).screenshot(path=path, animations="disabled", caret="hide", scale="css")
         size = path.stat().st_size
         assert size <= MOST, f"{path} has {size} bytes, more than {MOST}"
-    set_theme(page, "light")
+    if len(themes) > 1:
+        set_theme(page, "light")

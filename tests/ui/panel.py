@@ -155,7 +155,10 @@ class Editor:
 
     def field(self, path: str) -> Locator:
         """The control of a field, by its path: ``options.queue``."""
-        return self.root.locator(f'[id$="--{path.replace(".", "/")}"]')
+        return self.root.locator(self._selector(path))
+
+    def _selector(self, path: str) -> str:
+        return f'[id$="--{path.replace(".", "/")}"]'
 
     def more(self) -> None:
         """Open the part of the form that is not needed at first."""
@@ -165,7 +168,9 @@ class Editor:
 
     def error_at(self, path: str) -> Locator:
         """What is said to be wrong at a field."""
-        return self.root.locator(".dsk-ProfileField", has=self.field(path)).locator(".dsk-ProfileField-errors")
+        return self.root.locator(".dsk-ProfileField", has=self.page.locator(self._selector(path))).locator(
+            ".dsk-ProfileField-errors"
+        )
 
     def save(self) -> None:
         """Press Save."""

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from tests.ui.conftest import Complaints
 from tests.ui.lab import Lab, until
-from tests.ui.look import WIDTH, picture, set_width
+from tests.ui.look import WANTED, WIDTH, picture, set_theme, set_width
 from tests.ui.notebook import Notebook
 from tests.ui.panel import START, Panel
 
@@ -74,20 +74,30 @@ def test_cluster_of_a_kernel_appears_within_a_second_and_goes_with_it(lab: Lab, 
     notebook.close()
 
 
-def test_server_is_killed_and_comes_back(lab: Lab, page: Page, panel: Panel, complaints: Complaints) -> None:
+def test_server_is_killed_and_comes_back(
+    lab: Lab, page: Page, panel: Panel, complaints: Complaints, open_page: Callable[..., Page]
+) -> None:
     set_width(page, WIDTH)
     notebook = Notebook(page)
     kernels = start(lab, "of a kernel", tenure="kernel", kernel_id=notebook.kernel)
     detached = start(lab, "detached", tenure="detached", set={"idle_timeout": "20 min"})
     panel.card_of(kernels).expect_state("running")
     panel.card_of(detached).expect_state("running")
+    dark = Panel(open_page(lab)).open() if WANTED else None
+    if dark is not None:
+        set_theme(dark.page, "dark")
+        set_width(dark.page, WIDTH)
+        dark.card_of(detached).expect_state("running")
 
     lab.kill()
 
     # The last known state stays, and is told apart from what is known now.
     expect(panel.root.locator(".dsk-mod-stale").first).to_be_visible(timeout=START)
     expect(panel.root).to_contain_text("no news")
-    picture(page, "no-server", panel.root)
+    picture(page, "no-server", panel.root, themes=["light"])
+    if dark is not None:
+        expect(dark.root.locator(".dsk-mod-stale").first).to_be_visible(timeout=START)
+        picture(dark.page, "no-server", dark.root, themes=["dark"])
 
     lab.start()
 

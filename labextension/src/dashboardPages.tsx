@@ -235,11 +235,12 @@ export class ClusterPage extends Page {
       case 'ended': {
         const when =
           state.at === null
-            ? trans.__('The cluster “%1” has ended.', name)
-            : trans.__('The cluster “%1” ended at %2.', name, timeOfDay(state.at, now));
+            ? trans.__('The cluster “%1” has ended', name)
+            : trans.__('The cluster “%1” ended at %2', name, timeOfDay(state.at, now));
+        // Reasons come as sentences and as parts of one.
+        const reason = state.reason?.replace(/\.\s*$/, '');
         return [
-          when,
-          state.reason,
+          reason ? trans.__('%1: %2.', when, reason) : trans.__('%1.', when),
           past ? trans.__('Below is what was shown last.') : null,
           trans.__('Another one of this name is shown here by itself.')
         ]

@@ -118,6 +118,8 @@ class Tabs {
     tab.title.closable = true;
     tab.title.icon = dashboardIcon;
     tab.addClass('dsk-PageTab');
+    // It is empty, and a plot needs the room.
+    tab.toolbar.hide();
     this._app.shell.add(tab, 'main', place);
   }
 

@@ -7,7 +7,7 @@ import { IConsoleTracker } from '@jupyterlab/console';
 import { INotebookTracker, type NotebookPanel } from '@jupyterlab/notebook';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { ITranslator, nullTranslator, type TranslationBundle } from '@jupyterlab/translation';
-import { codeIcon, linkIcon } from '@jupyterlab/ui-components';
+import { checkIcon, codeIcon, linkIcon } from '@jupyterlab/ui-components';
 import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 
 import { shared, takes } from './args';
@@ -77,22 +77,25 @@ function addCommands(parts: IParts): void {
     return id === undefined ? model.current : model.cluster(id);
   };
 
+  /** Whether the notebook uses this cluster already; to attach it once more is no harm. */
+  const isUsed = (args: ReadonlyPartialJSONObject): boolean => {
+    const kernel = placeOf(args, parts)?.panel.sessionContext.session?.kernel?.id;
+    return clusterOf(kernel, model, parts.attachments)?.id === args.id;
+  };
+
   commands.addCommand(CommandIDs.attach, {
     label: args => {
       const cluster = typeof args.id === 'string' ? model.cluster(args.id) : null;
-      return cluster
-        ? trans.__('%1 (%2)', cluster.name, detail(cluster, trans))
-        : trans.__('Attach Current Notebook to Dask Cluster…');
+      if (!cluster) {
+        return trans.__('Attach Current Notebook to Dask Cluster…');
+      }
+      return isUsed(args)
+        ? trans.__('%1 (attached; %2)', cluster.name, detail(cluster, trans))
+        : trans.__('%1 (%2)', cluster.name, detail(cluster, trans));
     },
     caption: trans.__('Put a cell into the notebook that binds client and cluster, and run it'),
-    icon: args => (args.id ? undefined : linkIcon),
+    icon: args => (!args.id ? linkIcon : isUsed(args) ? checkIcon : undefined),
     describedBy: about.cluster({ notebook }),
-    isToggled: args => {
-      const kernel = placeOf(args, parts)?.panel.sessionContext.session?.kernel?.id;
-      return (
-        typeof args.id === 'string' && clusterOf(kernel, model, parts.attachments)?.id === args.id
-      );
-    },
     isEnabled: args => placeOf(args, parts) !== null && model.clusters.some(lives),
     execute: async args => {
       const place = placeOf(args, parts);

@@ -3,11 +3,11 @@
  */
 import type { NotebookPanel } from '@jupyterlab/notebook';
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { caretDownIcon, ReactWidget } from '@jupyterlab/ui-components';
+import { caretDownIcon, MenuSvg, ReactWidget } from '@jupyterlab/ui-components';
 import type { CommandRegistry } from '@lumino/commands';
 import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import { Signal } from '@lumino/signaling';
-import { Menu } from '@lumino/widgets';
+import type { Menu } from '@lumino/widgets';
 import * as React from 'react';
 
 import { clusterOf, detail, lives } from './facts';
@@ -15,6 +15,16 @@ import { clusterIcon } from './icons';
 import { CommandIDs, type IAttachments, type ICluster, type IStewardModel } from './tokens';
 import { stateWord } from './view/format';
 import { Glyph } from './view/Glyph';
+
+/** Lab's look of menus; Lumino (2.10) gives an item that opens a submenu no role, so that it has no name. */
+class Renderer extends MenuSvg.Renderer {
+  createItemARIA(data: Menu.IRenderData): ReturnType<Menu.Renderer['createItemARIA']> {
+    const aria = super.createItemARIA(data);
+    return data.item.type === 'submenu' ? { ...aria, role: 'menuitem' } : aria;
+  }
+}
+
+const RENDERER = new Renderer();
 
 export class ClusterButton extends ReactWidget {
   constructor(private readonly _options: ClusterButton.IOptions) {
@@ -85,7 +95,7 @@ export class ClusterButton extends ReactWidget {
     const { commands, model, panel, trans } = this._options;
     const notebook = panel.context.path;
     const kernel = panel.sessionContext.session?.kernel;
-    const menu = new Menu({ commands });
+    const menu = new MenuSvg({ commands, renderer: RENDERER });
     menu.addClass('dsk-NotebookMenu');
     const add = (to: Menu, command: string, args: ReadonlyPartialJSONObject): void => {
       // A plugin that a site has switched off has no commands.
@@ -96,7 +106,7 @@ export class ClusterButton extends ReactWidget {
 
     const living = model.clusters.filter(lives);
     if (living.length) {
-      const attach = new Menu({ commands });
+      const attach = new MenuSvg({ commands, renderer: RENDERER });
       attach.title.label = trans.__('Attach to');
       for (const cluster of living) {
         add(attach, CommandIDs.attach, { id: cluster.id, notebook });
@@ -105,7 +115,7 @@ export class ClusterButton extends ReactWidget {
     }
     const usable = model.profiles.filter(profile => profile.problems.length === 0);
     if (usable.length) {
-      const start = new Menu({ commands });
+      const start = new MenuSvg({ commands, renderer: RENDERER });
       start.title.label = trans.__('New from profile');
       // The cluster runs in the notebook's environment, so that versions match.
       const spec = model.kernelspecs.find(each => each.name === kernel?.name);

@@ -74,11 +74,10 @@ export async function scale(cluster: ICluster, trans: TranslationBundle): Promis
       kind: 'number',
       value: cluster.workers.asked,
       note: unit
-        ? trans._n(
-            'One job has %1 worker and %2 cores.',
-            'One job has %1 workers and %2 cores.',
-            unit.workers,
-            unit.cores
+        ? trans.__(
+            'One job: %1, %2.',
+            trans._n('%1 worker', '%1 workers', unit.workers),
+            trans._n('%1 core', '%1 cores', unit.cores)
           )
         : undefined
     },

@@ -1,4 +1,3 @@
-/* eslint-disable jupyter/no-untranslated-string -- titles of profiles are data */
 import { nullTranslator } from '@jupyterlab/translation';
 
 import { StewardError } from '../api/errors';

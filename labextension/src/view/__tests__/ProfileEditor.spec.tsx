@@ -1,4 +1,3 @@
-/* eslint-disable jupyter/no-untranslated-string -- titles of profiles are data */
 import { act, fireEvent, render, screen, waitFor, within } from '@testing-library/react';
 import * as React from 'react';
 import type { IProblem } from '../../tokens';

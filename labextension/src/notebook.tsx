@@ -135,7 +135,7 @@ function addCommands(parts: IParts): void {
         return;
       }
       try {
-        insert(place, (await model.connect(cluster.id)).code);
+        insert(place, (await model.connect(cluster.id)).code.trimEnd());
       } catch (error) {
         tell(trans.__('No code was inserted.'), error, trans);
       }

@@ -94,8 +94,10 @@ def test_server_is_killed_and_comes_back(
     # The last known state stays, and is told apart from what is known now.
     expect(panel.root.locator(".dsk-mod-stale").first).to_be_visible(timeout=START)
     expect(panel.root).to_contain_text("no news")
+    page.keyboard.press("Escape")  # JupyterLab's own dialog about its server
     picture(page, "no-server", panel.root, themes=["light"])
     if dark is not None:
+        dark.page.keyboard.press("Escape")
         expect(dark.root.locator(".dsk-mod-stale").first).to_be_visible(timeout=START)
         picture(dark.page, "no-server", dark.root, themes=["dark"])
 

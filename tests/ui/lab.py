@@ -50,6 +50,7 @@ title: Small
 system: local
 description: Two workers of one thread each.
 launcher: true
+idle_timeout: 30 min
 scale: {workers: 2}
 options: {threads_per_worker: 1, memory_limit: 400 MB}
 """

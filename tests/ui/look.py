@@ -47,6 +47,10 @@ def set_theme(page: Page, theme: str) -> None:
 
 def set_width(page: Page, width: int) -> None:
     """Drag the border of the left side until the panel is so many pixels wide."""
+    # JupyterLab's own least width is 250; a person's style sheet, or a small window, makes it less.
+    page.evaluate(
+        "width => document.documentElement.style.setProperty('--jp-sidebar-min-width', `${width}px`)", min(width, 250)
+    )
     side = page.locator("#jp-left-stack")
     handle = page.locator("#jp-main-split-panel > .lm-SplitPanel-handle:not(.lm-mod-hidden)").first
     box, grip = _box(side), _box(handle)

@@ -3,18 +3,18 @@
  */
 import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
 
-import { attachmentsPlugin } from './attachments';
-import { commandsPlugin } from './commands';
-import { dashboardsPlugin } from './dashboards';
-import { detailsPlugin } from './details';
-import { profilesPlugin } from './editor';
-import { launcherPlugin } from './launcher';
+import { attachmentsPlugin } from './notebook/attachments';
+import { commandsPlugin } from './commands/commands';
+import { dashboardsPlugin } from './dashboards/dashboards';
+import { detailsPlugin } from './details/details';
+import { profilesPlugin } from './profiles/editor';
+import { launcherPlugin } from './shell/launcher';
 import { modelPlugin } from './model/plugin';
-import { notebookPlugin } from './notebook';
-import { notificationsPlugin } from './notifications';
-import { runningPlugin } from './running';
-import { sidebarPlugin } from './sidebar';
-import { statusbarPlugin } from './statusbar';
+import { notebookPlugin } from './notebook/notebook';
+import { notificationsPlugin } from './shell/notifications';
+import { runningPlugin } from './shell/running';
+import { sidebarPlugin } from './sidebar/sidebar';
+import { statusbarPlugin } from './shell/statusbar';
 
 export { IAttachments, IStewardModel } from './tokens';
 

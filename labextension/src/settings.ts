@@ -7,7 +7,7 @@ import type { ISettingRegistry } from '@jupyterlab/settingregistry';
 import type { JSONValue } from '@lumino/coreutils';
 import { type ISignal, Signal } from '@lumino/signaling';
 
-import type { ILayoutItem } from './layout';
+import type { ILayoutItem } from './dashboards/layout';
 
 /** The id of the schema, `schema/plugin.json`. */
 export const SETTINGS_ID = 'dask-steward:plugin';

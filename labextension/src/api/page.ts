@@ -1,7 +1,7 @@
 /**
  * Looking at a page that somebody wants to show in a tab.
  */
-import { framingForbidden } from '../layout';
+import { framingForbidden } from '../dashboards/layout';
 
 /**
  * What was found: `unknown` where another host's answer may not be read, which is no sign of a

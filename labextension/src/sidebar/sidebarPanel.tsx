@@ -12,7 +12,7 @@ import {
   searchIcon,
   SidePanel,
   stopIcon,
-  ToolbarButton
+  ReactWidget
 } from '@jupyterlab/ui-components';
 import type { CommandRegistry } from '@lumino/commands';
 import { type ISignal, Signal } from '@lumino/signaling';
@@ -425,7 +425,7 @@ export class Sidebar extends SidePanel implements IMovableSectionSource {
     if (commands.hasCommand(command)) {
       section.toolbar.addItem(
         command,
-        new ToolbarButton({ icon, tooltip, onClick: () => void commands.execute(command) })
+        sectionButton(icon, tooltip, () => void commands.execute(command))
       );
     }
   }
@@ -436,14 +436,10 @@ export class Sidebar extends SidePanel implements IMovableSectionSource {
     if (commands.hasCommand(CommandIDs.discover)) {
       this._profiles.toolbar.addItem(
         CommandIDs.discover,
-        new ToolbarButton({
-          icon: searchIcon,
-          tooltip: trans.__('Make profiles of what is found here'),
-          onClick: () => {
-            const found = model.status?.found ?? [];
-            const args = found.length === 1 ? { system: found[0].system } : {};
-            void commands.execute(CommandIDs.discover, args);
-          }
+        sectionButton(searchIcon, trans.__('Make profiles of what is found here'), () => {
+          const found = model.status?.found ?? [];
+          const args = found.length === 1 ? { system: found[0].system } : {};
+          void commands.execute(CommandIDs.discover, args);
         })
       );
     }
@@ -535,5 +531,33 @@ function Dashboards(props: IDashboardsProps): JSX.Element {
       onUrl={props.onUrl}
       trans={trans}
     />
+  );
+}
+
+/**
+ * A button in the title of a section.
+ *
+ * Not JupyterLab's ToolbarButton: it always has `aria-pressed`, on an element without a role that may have it (4.6).
+ */
+function sectionButton(icon: LabIcon, label: string, onClick: () => void): ReactWidget {
+  return ReactWidget.create(
+    <button
+      type="button"
+      className="dsk-Button dsk-mod-icon"
+      aria-label={label}
+      title={label}
+      // The title around it folds the section by click and by key.
+      onKeyDown={event => {
+        if (event.key === 'Enter' || event.key === ' ') {
+          event.stopPropagation();
+        }
+      }}
+      onClick={event => {
+        event.stopPropagation();
+        onClick();
+      }}
+    >
+      <icon.react tag="span" aria-hidden="true" />
+    </button>
   );
 }

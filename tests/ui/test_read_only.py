@@ -48,7 +48,7 @@ def test_everything_is_seen_and_nothing_can_be_done(lab: Lab, page: Page, panel:
     lab.cli("start", "small", "--name", "seen", "--set", "idle_timeout=10 min")
     card = panel.card("seen").expect_state("running")
     card.expect_text("2 running")
-    expect(panel.root).to_contain_text("Only to look at")
+    expect(panel.root).to_contain_text("Read-only.")
     picture(page, "read-only", panel.root)
 
     for name in ACTIONS:

@@ -19,7 +19,8 @@ ROOT = Path(__file__).resolve().parents[2]
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
     """The wheel, built with an empty PATH: no node, no npm, no git."""
     out = tmp_path_factory.mktemp("wheel")
-    environment = {**os.environ, "PATH": str(out)}
+    # What Node.js builds is looked at by tests/packaging.
+    environment = {**os.environ, "PATH": str(out), "SKIP_JUPYTER_BUILDER": "1"}
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(out)]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
@@ -33,7 +34,7 @@ def test_wheel_holds_every_module_and_nothing_else(wheel: zipfile.ZipFile) -> No
         for path in (ROOT / "magics" / "dask_steward").rglob("*.py")
         if "__pycache__" not in path.parts
     }
-    in_wheel = {name for name in wheel.namelist() if ".dist-info/" not in name}
+    in_wheel = {name for name in wheel.namelist() if ".dist-info/" not in name and ".data/" not in name}
     assert in_tree <= in_wheel
     assert "dask_steward/py.typed" in in_wheel
     assert {name.partition("/")[0] for name in in_wheel} == {"dask_steward"}
@@ -44,9 +45,16 @@ def test_wheel_takes_its_version_from_package_json(wheel: zipfile.ZipFile) -> No
     assert any(name.startswith(f"dask_steward-{version}.dist-info/") for name in wheel.namelist())
 
 
-def test_core_does_not_require_ipython() -> None:
+def test_server_finds_the_extension(wheel: zipfile.ZipFile) -> None:
+    (config,) = (
+        name for name in wheel.namelist() if name.endswith("etc/jupyter/jupyter_server_config.d/dask_steward.json")
+    )
+    assert json.loads(wheel.read(config)) == {"ServerApp": {"jpserver_extensions": {"dask_steward": True}}}
+
+
+def test_core_requires_neither_ipython_nor_jupyterlab() -> None:
     required = [line for line in metadata.requires("dask-steward") or [] if "extra ==" not in line]
-    assert not [line for line in required if line.lower().startswith(("ipython", "jupyter", "bokeh"))]
+    assert not [line for line in required if line.lower().startswith(("ipython", "jupyterlab", "bokeh"))]
 
 
 @pytest.mark.parametrize(

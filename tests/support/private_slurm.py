@@ -245,17 +245,19 @@ class PrivateSlurm:
             raise RuntimeError(f"{' '.join(arguments)}: {done.stderr.strip() or done.stdout.strip()}")
         return done
 
+    def _answer(self, *question: str) -> str:
+        """Return what a command prints; a controller that has just come up may let one question time out."""
+        for last in (False, False, True):
+            done = self.run(*question, check=last)
+            if done.returncode == 0:
+                break
+        return done.stdout
+
     def queue(self, *, ended: bool = False) -> list[Job]:
         """Return all users' jobs that wait, run or are ending; with `ended` also those that are over."""
         fields = ("JobArrayID", "Name", "State", "UserName", "NodeList", "Reason", "Comment")
-        out = self.run(
-            "squeue",
-            "--noheader",
-            "--array",
-            *(["--states=all"] if ended else []),
-            "-O",
-            ",".join(f"{f}:0\x1f" for f in fields),
-        ).stdout
+        command = ["squeue", "--noheader", "--array", *(["--states=all"] if ended else [])]
+        out = self._answer(*command, "-O", ",".join(f"{f}:0\x1f" for f in fields))
         values = out.split("\x1f")[:-1]
         rows = zip(*[iter(values)] * len(fields), strict=True)
         return [Job(row[0].strip(), *row[1:]) for row in rows]

@@ -359,6 +359,9 @@ export class Sidebar extends SidePanel implements IMovableSectionSource {
 
   private _count(): void {
     const { model } = this._steward;
+    for (const tool of this._changing) {
+      tool.setHidden(model.readOnly);
+    }
     const { length } = model.clusters;
     this._clusters.count = length ? String(length) : '';
     this._profiles.count = model.profiles.length ? String(model.profiles.length) : '';
@@ -422,26 +425,35 @@ export class Sidebar extends SidePanel implements IMovableSectionSource {
 
   private _addButton(section: Section, command: string, icon: LabIcon, tooltip: string): void {
     const { commands } = this._steward;
-    if (commands.hasCommand(command)) {
-      section.toolbar.addItem(
-        command,
-        sectionButton(icon, tooltip, () => void commands.execute(command))
-      );
-    }
+    this._addTool(section, command, icon, tooltip, () => void commands.execute(command));
   }
 
   /** Discovery needs a system: the one that was found, or the command's own question. */
   private _addDiscover(): void {
     const { model, commands, trans } = this._steward;
-    if (commands.hasCommand(CommandIDs.discover)) {
-      this._profiles.toolbar.addItem(
-        CommandIDs.discover,
-        sectionButton(searchIcon, trans.__('Make profiles of what is found here'), () => {
-          const found = model.status?.found ?? [];
-          const args = found.length === 1 ? { system: found[0].system } : {};
-          void commands.execute(CommandIDs.discover, args);
-        })
-      );
+    const label = trans.__('Make profiles of what is found here');
+    this._addTool(this._profiles, CommandIDs.discover, searchIcon, label, () => {
+      const found = model.status?.found ?? [];
+      const args = found.length === 1 ? { system: found[0].system } : {};
+      void commands.execute(CommandIDs.discover, args);
+    });
+  }
+
+  private _addTool(
+    section: Section,
+    command: string,
+    icon: LabIcon,
+    label: string,
+    onClick: () => void
+  ): void {
+    if (!this._steward.commands.hasCommand(command)) {
+      return;
+    }
+    const tool = sectionButton(icon, label, onClick);
+    section.toolbar.addItem(command, tool);
+    if (command !== CommandIDs.refresh) {
+      this._changing.push(tool);
+      tool.setHidden(this._steward.model.readOnly);
     }
   }
 
@@ -478,6 +490,8 @@ export class Sidebar extends SidePanel implements IMovableSectionSource {
   private readonly _heldSection: Section;
   private readonly _sectionAdded = new Signal<this, ISectionEntry>(this);
   private readonly _keeper: Keeper;
+  /** Buttons of sections that change something: not for who may only look. */
+  private readonly _changing: Widget[] = [];
   private _acts: IClusterActions;
   private _profileActs: IProfileActions;
   private _state: ISidebarState = { ...AT_FIRST, sections: { ...AT_FIRST.sections } };

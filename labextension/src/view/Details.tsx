@@ -119,7 +119,7 @@ function Header({ cluster, stale, trans }: IHeaderProps): React.ReactElement {
     stale ? trans.__('since %1', timeOfDay(cluster.seen, now)) : since(cluster, now, trans)
   );
   return (
-    <header className="dsk-Details-head">
+    <div className="dsk-Details-head">
       <h1 className="dsk-Details-name">{cluster.name}</h1>
       <span className="dsk-Quiet">{cluster.profile_title ?? cluster.profile}</span>
       <span className={`dsk-Details-state dsk-mod-${look}`}>
@@ -127,6 +127,6 @@ function Header({ cluster, stale, trans }: IHeaderProps): React.ReactElement {
       </span>
       <span className="dsk-Quiet">{workersText(cluster, trans)}</span>
       {(stale ?? cluster.reason) && <p className="dsk-Details-reason">{stale ?? cluster.reason}</p>}
-    </header>
+    </div>
   );
 }

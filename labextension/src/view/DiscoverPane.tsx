@@ -31,7 +31,7 @@ export function DiscoverPane(props: IDiscoverPaneProps): React.ReactElement {
   const done = written.size > 0;
   return (
     <div className="dsk-Editor">
-      <header className="dsk-Editor-head">
+      <div className="dsk-Editor-head">
         <div className="dsk-Editor-title">
           <h1>{trans.__('Profiles of %1', system)}</h1>
           <span className="dsk-Quiet">
@@ -51,7 +51,7 @@ export function DiscoverPane(props: IDiscoverPaneProps): React.ReactElement {
             {trans.__('Look again')}
           </button>
         </div>
-      </header>
+      </div>
       <p className="dsk-Preview-news" role="status">
         {asking
           ? trans.__('Looking at the site…')

@@ -85,13 +85,13 @@ export function ProfileEditor(props: IProfileEditorProps): React.ReactElement {
         }
       }}
     >
-      <header className="dsk-Editor-head">
+      <div className="dsk-Editor-head">
         <div className="dsk-Editor-title">
           <h1>{props.title}</h1>
           <span className="dsk-Quiet">{props.origin}</span>
         </div>
         <Actions {...props} />
-      </header>
+      </div>
       {readOnly !== null && (
         <div className="dsk-Message" role="note">
           {readOnly}
@@ -263,7 +263,13 @@ const Problems = React.forwardRef(function Problems(
                 problem.message
               ) : (
                 <button type="button" className="dsk-Link" onClick={() => onReveal(problem)}>
-                  <b>{problem.field}</b>: {problem.message}
+                  {/* A sentence of the server's names the field itself. */}
+                  {!problem.message.startsWith(problem.field) && (
+                    <>
+                      <b>{problem.field}</b>:{' '}
+                    </>
+                  )}
+                  {problem.message}
                 </button>
               )}
             </li>

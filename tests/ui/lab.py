@@ -282,6 +282,12 @@ class Lab:
         """End every cluster of this JupyterLab, so that the next test finds none."""
         self.cli("stop", "--all", check=False)
         if self.process is not None:
-            for one in self.api("clusters?all=1")["clusters"]:
-                if one["state"] in ("stopped", "failed", "lost"):
-                    self.api(f"clusters/{one['id']}", "DELETE")
+            until(self._dismiss_all)
+
+    def _dismiss_all(self) -> bool:
+        """Take ended clusters off the list; return whether it is empty now."""
+        found = self.api("clusters?all=1")["clusters"]
+        for one in found:
+            if one["state"] in ("stopped", "failed", "lost"):
+                self.api(f"clusters/{one['id']}", "DELETE")
+        return not found

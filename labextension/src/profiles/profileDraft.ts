@@ -156,8 +156,9 @@ export class ProfileDraft implements IDisposable {
           ? problems
           : field
             ? [problem(field, sentence(error))]
-            : this._state.problems;
-        this._fail(found, sentence(error));
+            : null;
+        // What is wrong with fields stands at them and above the form: not a third time.
+        this._fail(found ?? this._state.problems, found ? null : sentence(error));
       }
       return false;
     }

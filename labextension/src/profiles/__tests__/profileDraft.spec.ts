@@ -129,7 +129,7 @@ describe('a draft', () => {
     await expect(draft.save()).resolves.toBe(false);
     expect(draft.state).toMatchObject({
       problems: found,
-      failure: 'wrong',
+      failure: null,
       failed: 1,
       saving: false,
       dirty: true

@@ -286,7 +286,7 @@ class Lab:
 
     def _dismiss_all(self) -> bool:
         """Take ended clusters off the list; return whether it is empty now."""
-        found = self.api("clusters?all=1")["clusters"]
+        found = self.api("clusters")["clusters"]
         for one in found:
             if one["state"] in ("stopped", "failed", "lost"):
                 self.api(f"clusters/{one['id']}", "DELETE")

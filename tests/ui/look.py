@@ -49,8 +49,15 @@ def set_width(page: Page, width: int) -> None:
     """Drag the border of the left side until the panel is so many pixels wide."""
     # JupyterLab's own least width is 250; a person's style sheet, or a small window, makes it less.
     page.evaluate(
-        "width => document.documentElement.style.setProperty('--jp-sidebar-min-width', `${width}px`)", min(width, 250)
+        """width => {
+            document.documentElement.style.setProperty('--jp-sidebar-min-width', `${width}px`);
+            document.body.style.setProperty('--jp-sidebar-min-width', `${width}px`);
+            const fit = widget => { widget.fit(); for (const child of widget.children()) { fit(child); } };
+            fit(window.jupyterapp.shell);
+        }""",
+        min(width, 250),
     )
+    page.wait_for_timeout(200)
     side = page.locator("#jp-left-stack")
     handle = page.locator("#jp-main-split-panel > .lm-SplitPanel-handle:not(.lm-mod-hidden)").first
     box, grip = _box(side), _box(handle)

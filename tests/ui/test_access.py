@@ -141,8 +141,7 @@ def test_every_action_by_keyboard_alone(lab: Lab, page: Page) -> None:
     # A notebook: its code; a dashboard; the details and their tables.
     notebook.activate()
     keyboard.palette("Show Dask Clusters")
-    keyboard.reach(card.button("Insert code"))
-    keyboard.press("Enter")
+    more("Insert client code")
     page.wait_for_function(
         "() => window.jupyterapp.shell.currentWidget?.content?.widgets?.some("
         "cell => /Client|attach/.test(cell.model.sharedModel.source))"

@@ -23,7 +23,7 @@ class OnlyLook(Authorizer):
 KEEP_CLUSTERS = True
 """This server cannot end them: the tests do it by the command."""
 
-ACTIONS = ("Scale", "Insert code", "Try again", "Edit profile", "Sweep", "New", "Choose a profile")
+ACTIONS = ("Scale", "Insert code", "Try again", "Edit profile", "Sweep", "New", "Choose a profile", "Stop all clusters")
 
 
 @pytest.fixture(scope="module")

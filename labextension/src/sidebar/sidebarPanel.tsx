@@ -120,6 +120,7 @@ export class Sidebar extends SidePanel implements IMovableSectionSource {
     applySections(this.accordionPanel, this._state);
     model.clustersChanged.connect(this._count, this);
     model.profilesChanged.connect(this._count, this);
+    model.connectionChanged.connect(this._count, this);
     model.connectionChanged.connect(this._setClock, this);
     this._setClock();
     this._count();

@@ -78,9 +78,9 @@ class Site:
         assert not problems, problems
         return found
 
-    def left(self) -> list[str]:
-        """Return what is there of any of this site's clusters: processes of this host, jobs of the queue."""
-        ids = [entry.id for entry in self.entries()]
+    def left(self, of: str | None = None) -> list[str]:
+        """Return what is there of a cluster, or of any of this site: processes of this host, jobs of the queue."""
+        ids = [entry.id for entry in self.entries() if of in (None, entry.id)]
         found = [str(one) for id in ids for one in leaks.marked(f"DASK_STEWARD_CLUSTER={id}")]
         found += [str(one) for id in ids for one in leaks.marked(f"DASK_STEWARD_GUARD={id}")]
         if self.slurm is not None:
@@ -88,13 +88,13 @@ class Site:
             found += [str(job) for job in self.slurm.queue() if job.name in ours and job.state != "COMPLETING"]
         return found
 
-    def assert_nothing_left(self, timeout: float = PATIENCE) -> None:
-        """Fail unless soon neither process nor job is there, and the ledger holds nothing."""
+    def assert_nothing_left(self, timeout: float = PATIENCE, *, of: str | None = None) -> None:
+        """Fail unless soon neither process nor job is there, and the ledger holds nothing (of one cluster)."""
         deadline = time.monotonic() + timeout
-        while (left := self.left()) and time.monotonic() < deadline:
+        while (left := self.left(of)) and time.monotonic() < deadline:
             time.sleep(0.1)
         assert not left
-        assert ds.held() == []
+        assert [one for one in ds.held() if of in (None, one.cluster)] == []
 
 
 def bare_python(folder: Path) -> Path:

@@ -102,7 +102,7 @@ def test_only_the_death_of_the_new_owner_ends_it(
     new.wait()
     until(cluster._ended)
     assert str(new.pid) in cluster.state["reason"]
-    site.assert_nothing_left()
+    site.assert_nothing_left(of=cluster.id)
 
 
 def test_the_keepers_death_is_met_by_the_guard_of_the_new_owner(
@@ -116,7 +116,7 @@ def test_the_keepers_death_is_met_by_the_guard_of_the_new_owner(
 
     until(cluster._ended)
     assert cluster.state["owner"]["pid"] == new.pid
-    site.assert_nothing_left()
+    site.assert_nothing_left(of=cluster.id)
 
 
 def test_a_guard_that_dies_after_the_change_is_replaced_by_one_that_knows_the_new_owner(
@@ -133,7 +133,7 @@ def test_a_guard_that_dies_after_the_change_is_replaced_by_one_that_knows_the_ne
     new.wait()
 
     until(cluster._ended)
-    site.assert_nothing_left()
+    site.assert_nothing_left(of=cluster.id)
 
 
 def test_a_detached_cluster_outlives_its_owner_until_its_limit(

@@ -300,7 +300,18 @@ def test_held_names_every_holding(site: Site, cluster: Any) -> None:
         in_queue = {job.id for job in site.slurm.jobs_with_tag(cluster.state["tag"])}
         assert {one.id for one in held} == in_queue
         assert {one.node for one in held} <= {"n1", "n2", "n3"}
-    assert set(held[0].to_dict()) == {"cluster", "name", "kind", "id", "state", "reason", "since", "node"}
+    assert set(held[0].to_dict()) == {
+        "cluster",
+        "name",
+        "kind",
+        "id",
+        "state",
+        "reason",
+        "since",
+        "node",
+        "cores",
+        "core_seconds",
+    }
 
 
 def test_sweep_leaves_a_living_cluster_alone(cluster: Any) -> None:

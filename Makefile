@@ -48,6 +48,7 @@ demo: setup
 test: system lint lint-lab
 	@$(NODE) jest --silent
 	@$(PY) -m pytest -n 2 --dist loadscope tests/unit tests/docs
+	@$(PY) -m tests.support.installed
 	@$(PY) -m pytest -n 2 --dist loadscope tests/server tests/ui tests/packaging
 	@$(PY) -m pytest -n 2 --dist loadscope tests/contract tests/faces tests/examples
 	@$(PY) -m pytest tests/faults
@@ -57,6 +58,7 @@ test-quick: setup
 
 test-lab: system lab
 	@$(NODE) jest
+	@$(PY) -m tests.support.installed
 	@$(PY) -m pytest -n 2 --dist loadscope tests/server tests/ui tests/packaging
 
 test-accounting: accounting

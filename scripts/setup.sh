@@ -51,7 +51,9 @@ install_missing() {
 }
 
 setup_system() {
-    install_missing slurmctld:slurmctld slurmd:slurmd sbatch:slurm-client munged:munge ip:iproute2 chromium:chromium
+    install_missing slurmctld:slurmctld slurmd:slurmd sbatch:slurm-client munged:munge ip:iproute2
+    # The browser without a window of its own: small, and quick where there is no display.
+    has chromium || install_missing chromium-headless-shell:chromium-headless-shell
     # Without a font of its own a page is drawn with boxes.
     [ -d /usr/share/fonts/truetype/dejavu ] || install_missing no-program:fonts-dejavu-core
 }

@@ -174,7 +174,7 @@ def test_what_a_dead_keeper_and_guard_left_is_swept_by_the_server(own_server: Ca
         assert identity is not None
         assert identity.kill(signal.SIGKILL)
     server = own_server(DaskSteward={"sweep_interval": 2.0})
-    card = until(server.http, cluster.id, lambda card: card["reason"] == "its keeper and guard died", limit=30)
+    until(server.http, cluster.id, lambda card: card["reason"] == "its keeper and guard died", limit=30)
     alive = {one.pid for one in processes(cluster.id)}
     assert not [one for one in workers if one.pid in alive]
     assert cluster.id in [one["id"] for one in server.http.get("clusters").json()["clusters"]], "a person sees it"

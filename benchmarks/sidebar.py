@@ -12,6 +12,7 @@ idle        requests a minute that a page makes when nothing changes
 from __future__ import annotations
 
 import contextlib
+import shutil
 import statistics
 import subprocess
 import sys
@@ -28,7 +29,7 @@ CLUSTERS_IN_MEMORY = 5
 IDLE_SECONDS = 30.0
 #: The panel's tab, what is an entry of its list, and the name by which a page is opened on it.
 PANELS = {"ours": ("dask-steward:panel", ".dsk-Card"), "peer": ("dask-dashboard-launcher", ".dask-ClusterListingItem")}
-CHROMIUM = "/usr/bin/chromium"
+CHROMIUM = shutil.which("chromium-headless-shell") or shutil.which("chromium") or "chromium"
 ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run")
 
 WORK = """

@@ -58,7 +58,8 @@ def _missing_accounting() -> str | None:
 
 
 def _missing_chromium() -> str | None:
-    return _missing_commands("chromium")
+    # Either will do: the one without windows, or the whole.
+    return _missing_commands("chromium-headless-shell") and _missing_commands("chromium")
 
 
 def _missing_netns() -> str | None:

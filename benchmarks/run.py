@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-BENCHMARKS = ("footprint", "start", "busy_kernel", "release", "submit", "queue_load", "adaptive", "walltime")
+BENCHMARKS = ("footprint", "start", "busy_kernel", "release", "submit", "queue_load", "adaptive", "walltime", "sidebar")
 
 
 def main() -> int:
@@ -29,6 +29,7 @@ def main() -> int:
         "queue_load": 1,
         "adaptive": 1,
         "walltime": 1,
+        "sidebar": 2,
     }
     missed, failed, results = [], [], []
     for name in given.names or BENCHMARKS:

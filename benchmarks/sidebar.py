@@ -18,16 +18,20 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 from support import machine
 from support.figures import Figure, parser, report, say
 from support.jupyter import PEER, PEER_VERSION, Server
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
 SIDES = ("ours", "peer")
 CLUSTERS_AT_EXIT = 4
 CLUSTERS_IN_MEMORY = 5
 IDLE_SECONDS = 30.0
-#: The panel's tab, what is an entry of its list, and the name by which a page is opened on it.
+#: The panel's tab, what is an entry of its list.
 PANELS = {
     "ours": ("dask-steward-sidebar", ".dsk-Card"),
     "peer": ("dask-dashboard-launcher", ".dask-ClusterListingItem"),
@@ -87,10 +91,10 @@ def memory_of(server: Server) -> float:
 class Page:
     """JupyterLab in a browser, with one side's panel open."""
 
-    def __init__(self, server: Server, browser: object) -> None:
+    def __init__(self, server: Server, browser: Browser) -> None:
         self._entry = PANELS[server.side][1]
         self.requests = 0
-        page = browser.new_page(viewport={"width": 1280, "height": 900})  # type: ignore[attr-defined]
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
         page.goto(f"{server.url}/lab?token={server.token}&reset")
         page.wait_for_selector("#jp-main-dock-panel", timeout=60_000)
         page.wait_for_function("() => !document.querySelector('#jupyterlab-splash')", timeout=60_000)

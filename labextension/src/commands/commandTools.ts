@@ -1,6 +1,7 @@
 /**
  * What commands have in common: which cluster is meant, who may do it, and telling when it failed.
  */
+import type { JupyterFrontEnd } from '@jupyterlab/application';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { CommandRegistry } from '@lumino/commands';
 import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
@@ -8,6 +9,15 @@ import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import { lives } from '../facts';
 import { tell } from './failures';
 import type { ICluster, IStewardModel } from '../tokens';
+
+/** The attribute of a card that holds the id of its cluster. */
+const CARD_ID = 'cluster';
+
+/** The id of the cluster on whose card the context menu was opened. */
+export function cardAt(app: JupyterFrontEnd): string | undefined {
+  const card = app.contextMenuHitTest(node => node.dataset[CARD_ID] !== undefined);
+  return card?.dataset[CARD_ID];
+}
 
 /** What the commands need. */
 export interface ICommandsOptions {

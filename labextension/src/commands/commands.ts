@@ -16,7 +16,7 @@ import type { CommandRegistry } from '@lumino/commands';
 
 import { shared, takes } from './args';
 import { addClusterCommands } from './clusterCommands';
-import { type ICommandsOptions, number, text, Tools } from './commandTools';
+import { cardAt, type ICommandsOptions, number, text, Tools } from './commandTools';
 import { lives, signature } from '../facts';
 import { clusterIcon } from '../icons';
 import * as questions from './questions';
@@ -24,9 +24,6 @@ import { CommandIDs, type IStart, IStewardModel } from '../tokens';
 
 /** The id of the sidebar's widget. */
 export const PANEL_ID = 'dask-steward-sidebar';
-
-/** The attribute of a card that holds the id of its cluster. */
-export const CARD_ID = 'cluster';
 
 /** Add the commands to a registry. */
 export function addCommands(options: ICommandsOptions): void {
@@ -226,8 +223,7 @@ export const commandsPlugin: JupyterFrontEndPlugin<void> = {
       commands: app.commands,
       model,
       trans,
-      hit: () =>
-        app.contextMenuHitTest(node => node.dataset[CARD_ID] !== undefined)?.dataset[CARD_ID],
+      hit: () => cardAt(app),
       open: () => (labShell ?? app.shell).activateById(PANEL_ID)
     });
     followState(app.commands, model);

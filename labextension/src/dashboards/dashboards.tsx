@@ -17,7 +17,7 @@ import type { DockLayout } from '@lumino/widgets';
 
 import { shared, takes } from '../commands/args';
 import { ClusterPage, type Page, UrlPage } from './dashboardPages';
-import { CARD_ID } from '../commands/commands';
+import { cardAt } from '../commands/commandTools';
 import { ask } from '../commands/dialogs';
 import { tell } from '../commands/failures';
 import { dashboardIcon } from '../icons';
@@ -174,10 +174,7 @@ export const dashboardsPlugin: JupyterFrontEndPlugin<void> = {
       if (args.of === 'notebook') {
         return ofNotebook();
       }
-      const hit =
-        args.context === true
-          ? app.contextMenuHitTest(node => node.dataset[CARD_ID] !== undefined)?.dataset[CARD_ID]
-          : undefined;
+      const hit = args.context === true ? cardAt(app) : undefined;
       const id = typeof args.id === 'string' ? args.id : hit;
       return id === undefined ? model.current : model.cluster(id);
     };

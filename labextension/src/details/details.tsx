@@ -21,7 +21,7 @@ import { type ISignal, Signal } from '@lumino/signaling';
 import * as React from 'react';
 
 import { shared } from '../commands/args';
-import { CARD_ID } from '../commands/commands';
+import { cardAt } from '../commands/commandTools';
 import { sentence, tell } from '../commands/failures';
 import { useChanged, useRows } from '../hooks';
 import { clusterIcon } from '../icons';
@@ -319,10 +319,7 @@ export const detailsPlugin: JupyterFrontEndPlugin<void> = {
     });
 
     const idOf = (args: ReadonlyPartialJSONObject): string | null => {
-      const hit =
-        args.context === true
-          ? app.contextMenuHitTest(node => node.dataset[CARD_ID] !== undefined)?.dataset[CARD_ID]
-          : undefined;
+      const hit = args.context === true ? cardAt(app) : undefined;
       return (typeof args.id === 'string' && args.id ? args.id : hit) ?? model.current?.id ?? null;
     };
 

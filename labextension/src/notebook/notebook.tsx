@@ -12,7 +12,7 @@ import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 
 import { shared, takes } from '../commands/args';
 import { type CodePlace, insert, insertAndRun, isBlank, speaksPython } from './attach';
-import { CARD_ID } from '../commands/commands';
+import { cardAt } from '../commands/commandTools';
 import { ask } from '../commands/dialogs';
 import { clusterOf, detail, lives } from '../facts';
 import { tell } from '../commands/failures';
@@ -69,10 +69,7 @@ function addCommands(parts: IParts): void {
     trans.__('The path of a notebook. Without it, the notebook or console in front.')
   );
   const chosen = (args: ReadonlyPartialJSONObject): ICluster | null => {
-    const hit =
-      args.context === true
-        ? app.contextMenuHitTest(node => node.dataset[CARD_ID] !== undefined)?.dataset[CARD_ID]
-        : undefined;
+    const hit = args.context === true ? cardAt(app) : undefined;
     const id = typeof args.id === 'string' ? args.id : hit;
     return id === undefined ? model.current : model.cluster(id);
   };

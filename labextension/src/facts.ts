@@ -4,21 +4,11 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { IAttachments, ICluster, IStewardModel } from './tokens';
-import { isBusy, stateWord } from './view/format';
-
-/** Whether a cluster is there and is to stay. */
-export function lives(cluster: ICluster): boolean {
-  return (
-    cluster.state === 'starting' ||
-    cluster.state === 'pending' ||
-    cluster.state === 'running' ||
-    cluster.state === 'degraded'
-  );
-}
+import { hasEnded, isActive, isBusy, stateWord } from './view/format';
 
 /** Whether tasks run or wait, so that a stop would lose work. */
 export function works(cluster: ICluster): boolean {
-  return lives(cluster) && isBusy(cluster);
+  return isActive(cluster) && isBusy(cluster);
 }
 
 /** What commands depend on. */
@@ -59,18 +49,19 @@ export function detail(cluster: ICluster, trans: TranslationBundle): string {
   return reason ? trans.__('%1, %2: %3', size, state, reason) : trans.__('%1, %2', size, state);
 }
 
+/** The cluster that a kernel owns and that has not ended, the first if there are several. */
+export function ownedBy(kernelId: string, clusters: readonly ICluster[]): ICluster | null {
+  return clusters.find(c => !hasEnded(c.state) && c.owner?.kernel_id === kernelId) ?? null;
+}
+
 /** The cluster of a kernel; without the plugin that knows better, the one that it owns. */
 export function clusterOf(
-  kernelId: string | undefined,
-  model: IStewardModel,
+  kernelId: string | null | undefined,
+  clusters: readonly ICluster[],
   attachments: IAttachments | null
 ): ICluster | null {
-  if (attachments) {
-    return attachments.of(kernelId);
+  if (!kernelId) {
+    return null;
   }
-  return (
-    model.clusters.find(
-      cluster => lives(cluster) && kernelId !== undefined && cluster.owner?.kernel_id === kernelId
-    ) ?? null
-  );
+  return attachments ? attachments.of(kernelId) : ownedBy(kernelId, clusters);
 }

@@ -4,7 +4,6 @@
 import { UUID } from '@lumino/coreutils';
 
 import { StewardError } from './api';
-import { isLiving } from './model/clusters';
 import { Known } from './model/known';
 import { resumeLog } from './model/logs';
 import type {
@@ -26,8 +25,7 @@ import type {
   RowKind,
   Tenure
 } from './tokens';
-
-export { isLiving, ownedBy } from './model/clusters';
+import { hasEnded } from './view/format';
 
 export class StewardModel extends Known implements IStewardModel {
   async refresh(): Promise<void> {
@@ -51,7 +49,7 @@ export class StewardModel extends Known implements IStewardModel {
 
   async stop(id: string): Promise<void> {
     const known = this._store.get(id);
-    if (known && !isLiving(known)) {
+    if (known && hasEnded(known.state)) {
       // The server would take it off the list, with what it says about its end.
       return;
     }
@@ -60,7 +58,7 @@ export class StewardModel extends Known implements IStewardModel {
 
   async dismiss(id: string): Promise<void> {
     const known = this._store.get(id);
-    if (known && isLiving(known)) {
+    if (known && !hasEnded(known.state)) {
       // The server would stop it.
       throw new StewardError(409, {
         error: 'StillRunning',

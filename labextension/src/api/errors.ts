@@ -39,11 +39,6 @@ export class UnreachableError extends StewardError {
   }
 }
 
-/** Whether somebody gave up a request, which is not an error to tell a person of. */
-export function isAbort(reason: unknown): boolean {
-  return reason instanceof Error && reason.name === 'AbortError';
-}
-
 /** Whether a value has the shape of the server's errors. */
 export function isErrorBody(value: unknown): value is IErrorBody {
   return (

@@ -6,9 +6,10 @@ import { copyIcon, editIcon, refreshIcon, saveIcon, stopIcon } from '@jupyterlab
 
 import { shared } from './args';
 import { number, text, type Tools } from './commandTools';
-import { lives, works } from '../facts';
+import { works } from '../facts';
 import * as questions from './questions';
 import { CommandIDs, type IAdapt, type IScale, type Tenure } from '../tokens';
+import { isActive } from '../view/format';
 
 /** Add the commands on one cluster. */
 export function addClusterCommands(tools: Tools): void {
@@ -104,7 +105,7 @@ export function addClusterCommands(tools: Tools): void {
     icon: refreshIcon,
     describedBy: about.cluster(),
     failed: trans.__('The workers were not restarted.'),
-    enabled: cluster => lives(cluster) && cluster.workers.running > 0,
+    enabled: cluster => isActive(cluster) && cluster.workers.running > 0,
     execute: async cluster => {
       if (!works(cluster) || (await questions.restart(cluster, trans))) {
         await model.restartWorkers(cluster.id);

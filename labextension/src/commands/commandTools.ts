@@ -6,9 +6,9 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import type { CommandRegistry } from '@lumino/commands';
 import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 
-import { lives } from '../facts';
 import { tell } from './failures';
 import type { ICluster, IStewardModel } from '../tokens';
+import { isActive } from '../view/format';
 
 /** The attribute of a card that holds the id of its cluster. */
 const CARD_ID = 'cluster';
@@ -94,7 +94,7 @@ export class Tools {
         return (
           cluster !== null &&
           (command.writes === false || this.mayWrite()) &&
-          (command.enabled ?? lives)(cluster)
+          (command.enabled ?? isActive)(cluster)
         );
       },
       execute: async args => {

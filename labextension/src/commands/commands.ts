@@ -17,10 +17,11 @@ import type { CommandRegistry } from '@lumino/commands';
 import { shared, takes } from './args';
 import { addClusterCommands } from './clusterCommands';
 import { cardAt, type ICommandsOptions, number, text, Tools } from './commandTools';
-import { lives, signature } from '../facts';
+import { signature } from '../facts';
 import { clusterIcon } from '../icons';
 import * as questions from './questions';
 import { CommandIDs, type IStart, IStewardModel } from '../tokens';
+import { isActive } from '../view/format';
 
 /** The id of the sidebar's widget. */
 export const PANEL_ID = 'dask-steward-sidebar';
@@ -110,9 +111,9 @@ export function addCommands(options: ICommandsOptions): void {
     caption: trans.__('Stop every cluster and give back everything that they hold'),
     icon: stopIcon,
     describedBy: takes({}),
-    isEnabled: () => mayWrite() && model.clusters.some(lives),
+    isEnabled: () => mayWrite() && model.clusters.some(isActive),
     execute: async () => {
-      const living = model.clusters.filter(lives);
+      const living = model.clusters.filter(isActive);
       if (living.length && (await questions.stop(living, trans))) {
         await Promise.all(
           living.map(cluster =>

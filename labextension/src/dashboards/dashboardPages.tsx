@@ -9,10 +9,9 @@ import { Panel } from '@lumino/widgets';
 import * as React from 'react';
 
 import { checkPage, type PageCheck } from '../api/page';
-import { lives } from '../facts';
 import { type ITarget, type PageState, pageState, successor, targetOf } from './pages';
 import type { ICluster, IStewardModel } from '../tokens';
-import { timeOfDay } from '../view/format';
+import { isActive, timeOfDay } from '../view/format';
 
 /** What is said above a page (`line`), or in its place. */
 interface INotice {
@@ -172,7 +171,7 @@ export class ClusterPage extends Page {
     const { id, name, path, title } = this._target;
     const { trans } = this;
     // The living clusters are on offer once this one has ended: they count.
-    const offers = state.kind === 'ended' ? this._model.clusters.filter(lives).slice(0, 4) : [];
+    const offers = state.kind === 'ended' ? this._model.clusters.filter(isActive).slice(0, 4) : [];
     const seen = JSON.stringify([state, this._target, offers.map(each => [each.id, each.name])]);
     if (seen === this._seen) {
       return;

@@ -3,9 +3,8 @@
  */
 import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 
-import { lives } from '../facts';
 import type { ICluster, IStewardModel } from '../tokens';
-import { hasEnded } from '../view/format';
+import { hasEnded, isActive } from '../view/format';
 
 /** What a tab is about. It is stored, so that the tab comes back after a reload. */
 export interface ITarget {
@@ -66,7 +65,7 @@ export function pageState(
  */
 export function successor(clusters: readonly ICluster[], target: ITarget): ICluster | null {
   const others = clusters
-    .filter(cluster => lives(cluster) && cluster.id !== target.id)
+    .filter(cluster => isActive(cluster) && cluster.id !== target.id)
     .sort((one, other) => other.created - one.created);
   return (
     others.find(cluster => cluster.name === target.name) ??

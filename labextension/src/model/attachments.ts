@@ -13,8 +13,9 @@ import type { IDisposable } from '@lumino/disposable';
 import { type ISignal, Signal } from '@lumino/signaling';
 import type { Widget } from '@lumino/widgets';
 
-import { isLiving, ownedBy } from './clusters';
+import { ownedBy } from '../facts';
 import type { IAttachments, ICluster, IStewardModel } from '../tokens';
+import { hasEnded } from '../view/format';
 
 /** The target of the comm that the magics open. */
 export const COMM_TARGET = 'dask-steward';
@@ -60,7 +61,7 @@ export class Attachments implements IAttachments, IDisposable {
     }
     const id = this._said.get(kernelId);
     const attached = id === undefined ? null : this._model.cluster(id);
-    if (attached && isLiving(attached)) {
+    if (attached && !hasEnded(attached.state)) {
       return attached;
     }
     // The end of the one it was attached to is worth showing, unless it has another one.

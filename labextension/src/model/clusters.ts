@@ -6,19 +6,8 @@
  */
 import { JSONExt, type ReadonlyJSONValue } from '@lumino/coreutils';
 
-import type { ClusterState, ICluster } from '../tokens';
-
-const ENDED: ReadonlySet<ClusterState> = new Set<ClusterState>(['stopped', 'failed', 'lost']);
-
-/** Whether a cluster still is, or will be, one to compute with. */
-export function isLiving(cluster: ICluster): boolean {
-  return !ENDED.has(cluster.state);
-}
-
-/** The living cluster that a kernel owns, the first if there are several. */
-export function ownedBy(kernelId: string, clusters: readonly ICluster[]): ICluster | null {
-  return clusters.find(c => isLiving(c) && c.owner?.kernel_id === kernelId) ?? null;
-}
+import type { ICluster } from '../tokens';
+import { hasEnded } from '../view/format';
 
 /** What happened to clusters while an answer was under way. */
 export interface IFlight {
@@ -34,7 +23,7 @@ export class ClusterStore {
     if (this._sorted === null) {
       this._sorted = [...this._clusters.values()].sort(
         (a, b) =>
-          Number(isLiving(b)) - Number(isLiving(a)) ||
+          Number(hasEnded(a.state)) - Number(hasEnded(b.state)) ||
           b.created - a.created ||
           a.id.localeCompare(b.id)
       );

@@ -7,6 +7,7 @@ import type { IDisposable } from '@lumino/disposable';
 import { type ISignal, Signal } from '@lumino/signaling';
 
 import { type IEmission, readEvent, type StewardApi, UnreachableError } from '../api';
+import { clusterOf } from '../facts';
 import type {
   IAttachments,
   ICluster,
@@ -17,11 +18,12 @@ import type {
   IProfile,
   IServerStatus
 } from '../tokens';
-import { ClusterStore, isLiving, ownedBy } from './clusters';
+import { ClusterStore } from './clusters';
 import { Connection } from './connection';
 import { Frame } from './frame';
 import { ProfileStore } from './profiles';
 import { RowsHub } from './rows';
+import { hasEnded } from '../view/format';
 
 export class Known implements IDisposable {
   constructor(options: Known.IOptions) {
@@ -76,8 +78,8 @@ export class Known implements IDisposable {
   get current(): ICluster | null {
     return (
       (this._selected === null ? null : this._store.get(this._selected)) ??
-      this._ofKernel() ??
-      this.clusters.find(isLiving) ??
+      clusterOf(this._kernel, this.clusters, this._attachments) ??
+      this.clusters.find(cluster => !hasEnded(cluster.state)) ??
       null
     );
   }
@@ -240,16 +242,6 @@ export class Known implements IDisposable {
     }
   }
 
-  /** The cluster of the notebook or console in front. */
-  private _ofKernel(): ICluster | null {
-    if (this._kernel === null) {
-      return null;
-    }
-    return this._attachments
-      ? this._attachments.of(this._kernel)
-      : ownedBy(this._kernel, this.clusters);
-  }
-
   private _tellCurrent(): void {
     const current = this.current;
     if (current !== this._toldCurrent) {
@@ -277,6 +269,7 @@ export class Known implements IDisposable {
   protected readonly _trans: TranslationBundle;
   private _attachments: IAttachments | null = null;
   protected _held: IHeldAnswer | null = null;
+  /** Of the notebook or console in front. */
   private _kernel: string | null = null;
   private _selected: string | null = null;
   private _status: IServerStatus | null = null;

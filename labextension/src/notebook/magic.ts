@@ -1,8 +1,8 @@
 /**
  * The magics that a notebook is attached with.
  */
-import { lives } from '../facts';
 import type { ICluster } from '../tokens';
+import { isActive } from '../view/format';
 
 /** Names that a magic reads as one word, and in which IPython expands nothing. */
 const PLAIN = /^[\p{L}\p{N}_][\p{L}\p{N}_@%+=:,./-]*$/u;
@@ -17,7 +17,7 @@ export function wordFor(cluster: ICluster, clusters: readonly ICluster[]): strin
   const { name, id } = cluster;
   const newer = clusters.some(
     other =>
-      other.id !== id && other.name === name && lives(other) && other.created >= cluster.created
+      other.id !== id && other.name === name && isActive(other) && other.created >= cluster.created
   );
   if (newer || clusters.some(other => other.id === name && other.id !== id)) {
     return id;

@@ -14,12 +14,13 @@ import { shared, takes } from '../commands/args';
 import { type CodePlace, insert, insertAndRun, isBlank, speaksPython } from './attach';
 import { cardAt } from '../commands/commandTools';
 import { ask } from '../commands/dialogs';
-import { clusterOf, detail, lives } from '../facts';
+import { clusterOf, detail } from '../facts';
 import { tell } from '../commands/failures';
 import { attachCode } from './magic';
 import { ClusterButton } from './notebookButton';
 import { Settings } from '../settings';
 import { CommandIDs, IAttachments, type ICluster, IStewardModel } from '../tokens';
+import { isActive } from '../view/format';
 
 /** What the parts of this plugin share. */
 interface IParts {
@@ -77,7 +78,7 @@ function addCommands(parts: IParts): void {
   /** Whether the notebook uses this cluster already; to attach it once more is no harm. */
   const isUsed = (args: ReadonlyPartialJSONObject): boolean => {
     const kernel = placeOf(args, parts)?.panel.sessionContext.session?.kernel?.id;
-    return clusterOf(kernel, model, parts.attachments)?.id === args.id;
+    return clusterOf(kernel, model.clusters, parts.attachments)?.id === args.id;
   };
 
   commands.addCommand(CommandIDs.attach, {
@@ -93,7 +94,7 @@ function addCommands(parts: IParts): void {
     caption: trans.__('Put a cell into the notebook that binds client and cluster, and run it'),
     icon: args => (!args.id ? linkIcon : isUsed(args) ? checkIcon : undefined),
     describedBy: about.cluster({ notebook }),
-    isEnabled: args => placeOf(args, parts) !== null && model.clusters.some(lives),
+    isEnabled: args => placeOf(args, parts) !== null && model.clusters.some(isActive),
     execute: async args => {
       const place = placeOf(args, parts);
       const given = args.id !== undefined || args.context === true;
@@ -116,7 +117,7 @@ function addCommands(parts: IParts): void {
     describedBy: about.cluster({ notebook }),
     isEnabled: args => {
       const cluster = chosen(args);
-      return cluster !== null && lives(cluster) && placeOf(args, parts) !== null;
+      return cluster !== null && isActive(cluster) && placeOf(args, parts) !== null;
     },
     execute: async args => {
       const place = placeOf(args, parts);
@@ -164,7 +165,7 @@ function addCommands(parts: IParts): void {
 
 /** Which cluster a notebook is to be attached to. */
 async function askWhich(model: IStewardModel, trans: TranslationBundle): Promise<ICluster | null> {
-  const living = model.clusters.filter(lives);
+  const living = model.clusters.filter(isActive);
   if (living.length <= 1) {
     return living[0] ?? null;
   }
@@ -194,11 +195,11 @@ async function askWhich(model: IStewardModel, trans: TranslationBundle): Promise
 export function automatic(model: IStewardModel, settings: Settings): ICluster | null {
   const which = settings.get('autoAttach');
   if (which === 'current') {
-    return model.current && lives(model.current) ? model.current : null;
+    return model.current && isActive(model.current) ? model.current : null;
   }
   if (which === 'name') {
     const name = settings.get('autoAttachName');
-    const named = model.clusters.filter(cluster => lives(cluster) && cluster.name === name);
+    const named = model.clusters.filter(cluster => isActive(cluster) && cluster.name === name);
     return named.sort((one, other) => other.created - one.created)[0] ?? null;
   }
   return null;

@@ -10,10 +10,10 @@ import { Signal } from '@lumino/signaling';
 import type { Menu } from '@lumino/widgets';
 import * as React from 'react';
 
-import { clusterOf, detail, lives } from '../facts';
+import { clusterOf, detail } from '../facts';
 import { clusterIcon } from '../icons';
 import { CommandIDs, type IAttachments, type ICluster, type IStewardModel } from '../tokens';
-import { stateWord } from '../view/format';
+import { isActive, stateWord } from '../view/format';
 import { Glyph } from '../view/Glyph';
 
 /** Lab's look of menus; Lumino (2.10) gives an item that opens a submenu no role, so that it has no name. */
@@ -104,7 +104,7 @@ export class ClusterButton extends ReactWidget {
       }
     };
 
-    const living = model.clusters.filter(lives);
+    const living = model.clusters.filter(isActive);
     if (living.length) {
       const attach = new MenuSvg({ commands, renderer: RENDERER });
       attach.title.label = trans.__('Attach to');
@@ -149,7 +149,11 @@ export class ClusterButton extends ReactWidget {
 
   private _look(): void {
     const { model, attachments, panel } = this._options;
-    this._cluster = clusterOf(panel.sessionContext.session?.kernel?.id, model, attachments);
+    this._cluster = clusterOf(
+      panel.sessionContext.session?.kernel?.id,
+      model.clusters,
+      attachments
+    );
     const cluster = this._cluster;
     const seen = JSON.stringify([
       model.connection.state,

@@ -13,10 +13,10 @@ import type { IDisposable } from '@lumino/disposable';
 import { Signal } from '@lumino/signaling';
 
 import { tell } from '../commands/failures';
-import { isLiving } from '../model/clusters';
 import { failure, idleness, type IProgress, progressOf } from '../model/notices';
 import { Settings } from '../settings';
 import { CommandIDs, type ICluster, IStewardModel } from '../tokens';
+import { hasEnded } from '../view/format';
 
 /** How long what needs no answer is shown; then it is in the notification centre (milliseconds). */
 const GLANCE = 5_000;
@@ -60,7 +60,7 @@ export class ClusterNotifications implements IDisposable {
     let next = Infinity;
     for (const cluster of this._model.clusters) {
       const since = cluster.idle_since;
-      if (since === null || !isLiving(cluster) || cluster.spend.cores <= 0 || after <= 0) {
+      if (since === null || hasEnded(cluster.state) || cluster.spend.cores <= 0 || after <= 0) {
         this._dismissIdle(cluster.id);
         continue;
       }

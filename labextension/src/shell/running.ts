@@ -9,10 +9,11 @@ import type { CommandRegistry } from '@lumino/commands';
 import type { IDisposable } from '@lumino/disposable';
 import { type ISignal, Signal } from '@lumino/signaling';
 
-import { detail, lives } from '../facts';
+import { detail } from '../facts';
 import { tell } from '../commands/failures';
 import { clusterIcon } from '../icons';
 import { CommandIDs, type ICluster, type IJob, type IRowsWatch, IStewardModel } from '../tokens';
+import { hasEnded, isActive } from '../view/format';
 
 /** As many jobs of a cluster are listed; the rest is counted. */
 const MOST_JOBS = 50;
@@ -41,7 +42,7 @@ export class RunningClusters implements IRunningSessions.IManager, IDisposable {
   readonly supportsMultipleViews = false;
 
   readonly shutdownAllConfirmationText = (): string => {
-    const living = this._model.clusters.filter(lives);
+    const living = this._model.clusters.filter(isActive);
     return this._trans._n(
       'Stop %1 cluster and give back everything that it holds?',
       'Stop %1 clusters and give back everything that they hold?',
@@ -60,13 +61,13 @@ export class RunningClusters implements IRunningSessions.IManager, IDisposable {
   running(): IRunningSessions.IRunningItem[] {
     this._follow();
     return this._model.clusters
-      .filter(cluster => lives(cluster) || cluster.state === 'stopping')
+      .filter(cluster => !hasEnded(cluster.state))
       .map(cluster => this._item(cluster));
   }
 
   shutdownAll(): void {
     // Lab has asked already.
-    for (const cluster of this._model.clusters.filter(lives)) {
+    for (const cluster of this._model.clusters.filter(isActive)) {
       this._model.stop(cluster.id).catch(error => {
         tell(this._trans.__('“%1” was not stopped.', cluster.name), error, this._trans);
       });
@@ -88,7 +89,7 @@ export class RunningClusters implements IRunningSessions.IManager, IDisposable {
   private _item(cluster: ICluster): IRunningSessions.IRunningItem {
     const children = this._children(cluster);
     const mayStop =
-      lives(cluster) && !this._model.readOnly && this._model.connection.state === 'ok';
+      isActive(cluster) && !this._model.readOnly && this._model.connection.state === 'ok';
     return {
       className: 'dsk-RunningCluster',
       context: 'dask-cluster',
@@ -163,7 +164,7 @@ export class RunningClusters implements IRunningSessions.IManager, IDisposable {
     }
     const living = new Set(
       this._model.clusters
-        .filter(cluster => lives(cluster) && cluster.jobs.total > 0)
+        .filter(cluster => isActive(cluster) && cluster.jobs.total > 0)
         .map(cluster => cluster.id)
     );
     for (const [id, watch] of this._watches) {

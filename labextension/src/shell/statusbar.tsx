@@ -9,11 +9,10 @@ import { ReactWidget } from '@jupyterlab/ui-components';
 import { type ISignal, Signal } from '@lumino/signaling';
 import * as React from 'react';
 
-import { lives } from '../facts';
 import { clusterIcon } from '../icons';
 import { Settings } from '../settings';
 import { CommandIDs, type ICluster, IStewardModel } from '../tokens';
-import { duration } from '../view/format';
+import { duration, isActive } from '../view/format';
 
 /** What the line says. */
 export interface ISummary {
@@ -32,7 +31,7 @@ export interface ISummary {
  * @param patience After so many seconds a cluster with nothing to do is worth a warning; zero: never.
  */
 export function summary(clusters: readonly ICluster[], patience: number, now: number): ISummary {
-  const living = clusters.filter(lives);
+  const living = clusters.filter(isActive);
   const holding = patience
     ? living.filter(cluster => cluster.idle_since !== null && cluster.spend.cores > 0)
     : [];

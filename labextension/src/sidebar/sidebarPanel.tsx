@@ -330,7 +330,7 @@ export class Sidebar extends SidePanel implements IMovableSectionSource {
   private _here(): string | null {
     const { model, notebooks, attachments } = this._steward;
     const kernel = currentKernel(notebooks) ?? undefined;
-    return clusterOf(kernel, model, attachments)?.id ?? null;
+    return clusterOf(kernel, model.clusters, attachments)?.id ?? null;
   }
 
   private _systemTitle = (system: string): string =>

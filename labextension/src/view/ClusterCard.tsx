@@ -10,6 +10,7 @@ import {
   coreHours,
   hasEnded,
   held,
+  isActive,
   isBusy,
   stateWord,
   unfinished,
@@ -343,7 +344,7 @@ function CardActions(props: ICardActionsProps): JSX.Element {
   const { cluster, readOnly, stale, notebook, actions, task, setTask, action, trans } = props;
   const { id, state, profile } = cluster;
   const ended = hasEnded(state);
-  const alive = !ended && state !== 'stopping';
+  const alive = isActive(cluster);
   const mayAct = !readOnly && !stale;
   const run = (name: string, what: () => unknown): void => void action.run(name, what);
   const button = (

@@ -44,6 +44,11 @@ export function hasEnded(state: ClusterState): boolean {
   return state === 'stopped' || state === 'failed' || state === 'lost';
 }
 
+/** Whether a cluster is there, or is coming, and nobody is stopping it: one that can be worked with. */
+export function isActive({ state }: Pick<ICluster, 'state'>): boolean {
+  return !hasEnded(state) && state !== 'stopping';
+}
+
 /** Whether tasks are under way, so that stopping loses work. */
 export function isBusy(cluster: ICluster): boolean {
   return unfinished(cluster) > 0 || cluster.tasks.per_second > 0;
@@ -156,7 +161,7 @@ export function since(cluster: ICluster, now: number, trans: TranslationBundle):
 
 /** How long it has had nothing to do, and when it ends by itself; null where neither is to be told. */
 export function ending(cluster: ICluster, now: number, trans: TranslationBundle): string | null {
-  if (hasEnded(cluster.state) || cluster.state === 'stopping') {
+  if (!isActive(cluster)) {
     return null;
   }
   const left = cluster.ends_at === null ? null : Math.max(0, cluster.ends_at - now);

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import statistics
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -58,18 +59,29 @@ def test_events_are_few_and_none_while_nothing_changes(api: httpx.Client, ear: E
         futures = client.map(lambda number: time.sleep(0.02) or number, range(150), pure=False)
         assert client.gather(futures)[-1] == 149
         seconds = time.monotonic() - began
-        worked = [one for one in ear.of("cluster") if began <= one.at <= began + seconds]
-        assert 1 <= len(worked) <= 4 * (seconds + 1)
-        gaps = [later.at - earlier.at for earlier, later in itertools.pairwise(worked)]
-        assert all(gap > 0.1 for gap in gaps), gaps  # 0.25 s when they left
+        came = [one.at for one in ear.of("cluster") if began <= one.at <= began + seconds]
+        assert 1 <= len(came) <= 4 * (seconds + 1)
+        # 0.25 s when they left. A busy machine brings one late and the next in time, so one gap alone says nothing.
+        gaps = [later - earlier for earlier, later in itertools.pairwise(came)]
+        assert len(gaps) < 3 or statistics.median(gaps) > 0.2, gaps
         del futures
     until(api, id, lambda card: not card["tasks"]["groups"] and card["cpu"]["used"] < 0.2)
-    time.sleep(3)
-    quiet = time.monotonic()
+    quiet = until_silent(ear, 3)
     time.sleep(6)
     heard = [one.data for one in ear.of("cluster") if one.at >= quiet]
     assert len(heard) <= 1, heard  # a worker's memory may move by half a per cent
     assert len([one for one in ear.of("server") if one.at >= quiet]) in (1, 2)
+
+
+def until_silent(ear: Ear, seconds: float) -> float:
+    """Wait until no card came for so many seconds; return the time (monotonic clock)."""
+    deadline = time.monotonic() + 60
+    while True:
+        now = time.monotonic()
+        if all(one.at < now - seconds for one in ear.of("cluster")):
+            return now
+        assert now < deadline, ear.of("cluster")[-3:]
+        time.sleep(0.1)
 
 
 def test_every_event_has_its_number(api: httpx.Client, ear: Ear) -> None:

@@ -66,20 +66,41 @@ def why_unfit(text: str, environment: Mapping[str, str] | None = None, *, needs_
     if not os.access(path, os.X_OK):
         return "cannot be executed: it has no permission for that"
     try:
-        done = subprocess.run(
-            [path, "-c", _LOOK],
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=LOOK_LIMIT,
-            stdin=subprocess.DEVNULL,
-            env={**os.environ, **(environment or {})},
-        )
+        words = output_of(path, _LOOK, environment).split()
     except subprocess.TimeoutExpired:
         return None
     except OSError as error:
         return f"cannot be executed: {error.strerror or error}"
-    words = done.stdout.split()
     if words[-2:-1] != ["steward"]:
         return "is no Python: it did not run a line of it"
     return "has no distributed, which workers need" if needs_dask and words[-1] != "True" else None
+
+
+def output_of(python: str, code: str, environment: Mapping[str, str] | None = None) -> str:
+    """Run lines of Python in an interpreter and return what it printed, whatever it thought of them.
+
+    Parameters
+    ----------
+    python : str
+        A path or command.
+    code : str
+        What it runs.
+    environment : mapping, optional
+        Variables besides ours.
+
+    Raises
+    ------
+    subprocess.TimeoutExpired
+        After `LOOK_LIMIT` seconds.
+    OSError
+        If it cannot be run.
+    """
+    return subprocess.run(
+        [python, "-c", code],
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=LOOK_LIMIT,
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, **(environment or {})},
+    ).stdout

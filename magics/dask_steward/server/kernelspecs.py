@@ -22,7 +22,7 @@ from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_server.utils import ensure_async
 
 from dask_steward.errors import UsageError
-from dask_steward.interpreters import LOOK_LIMIT
+from dask_steward.interpreters import LOOK_LIMIT, output_of
 from dask_steward.server.base import Handler, in_thread
 from dask_steward.server.models import Told
 from dask_steward.server.operations import operation
@@ -191,19 +191,12 @@ def _is_python(command: str) -> bool:
 def look_at(python: str) -> dict[str, Any]:
     """Return what an interpreter says of itself; ``why`` where it says nothing, ``again`` where it may tomorrow."""
     try:
-        done = subprocess.run(
-            [python, "-c", _LOOK],
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=LOOK_LIMIT,
-            stdin=subprocess.DEVNULL,
-        )
+        printed = output_of(python, _LOOK)
     except subprocess.TimeoutExpired:
         return {"why": f"{python} did not answer within {LOOK_LIMIT:g} s", "again": True}
     except OSError as error:
         return {"why": f"{python} cannot be run: {error.strerror or error}", "again": True}
-    for line in reversed(done.stdout.splitlines()):
+    for line in reversed(printed.splitlines()):
         if line.startswith(_MARK):
             try:
                 found = json.loads(line.removeprefix(_MARK))

@@ -1,7 +1,8 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 import type { ICluster } from '../tokens';
-import { ClusterCard, type IClusterActions } from './ClusterCard';
+import type { IClusterActions } from './clusterActions';
+import { ClusterCard } from './ClusterCard';
 
 export interface IClusterListProps {
   clusters: readonly ICluster[];

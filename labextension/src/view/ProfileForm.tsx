@@ -10,14 +10,8 @@ import * as React from 'react';
 import type { IProblem } from '../tokens';
 import { useLatest } from './hooks';
 import { type FormData, validator } from './localCheck';
-import {
-  FieldErrorTemplate,
-  FieldTemplate,
-  ObjectTemplate,
-  ProfileField,
-  type IContext,
-  type IInherited
-} from './profileControls';
+import type { IContext, IInherited } from './profileContext';
+import { ProfileField } from './profileControls';
 import {
   fieldOfProblem,
   fieldsOf,
@@ -32,6 +26,7 @@ import {
   type IField,
   type JsonObject
 } from './profileFields';
+import { FieldErrorTemplate, FieldTemplate, ObjectTemplate } from './profileTemplates';
 
 export interface IProfileFormProps {
   schema: JsonObject;

@@ -1,6 +1,6 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { ICluster, Tenure } from '../tokens';
-import type { IClusterActions } from './ClusterCard';
+import type { IClusterActions } from './clusterActions';
 import { tenureWords } from './format';
 import type { IMenuItem, IMenuPart } from './Menu';
 

@@ -10,7 +10,7 @@ import Ajv2020 from 'ajv/dist/2020';
 import type * as React from 'react';
 import type { IProblem } from '../tokens';
 import { get, type JsonObject } from './profileFields';
-import { words } from './profileControls';
+import { words } from './profileContext';
 
 /** The data of JupyterLab's form. */
 export type FormData = NonNullable<React.ComponentProps<typeof FormComponent>['formData']>;

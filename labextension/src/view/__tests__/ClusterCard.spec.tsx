@@ -3,7 +3,8 @@ import userEvent from '@testing-library/user-event';
 import * as React from 'react';
 
 import { clock } from '../clock';
-import { ClusterCard, type IClusterActions, type IClusterCardProps } from '../ClusterCard';
+import type { IClusterActions } from '../clusterActions';
+import { ClusterCard, type IClusterCardProps } from '../ClusterCard';
 import { BUSY, cluster, NOW, trans } from './sample';
 
 // A machine that does other things too takes its time.

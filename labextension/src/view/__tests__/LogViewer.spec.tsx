@@ -1,7 +1,8 @@
 import { act, fireEvent, render, screen, waitFor } from '@testing-library/react';
 import * as React from 'react';
 import type { ILogPart } from '../../tokens';
-import { type ILogViewerProps, LogViewer, PART } from '../LogViewer';
+import { type ILogViewerProps, LogViewer } from '../LogViewer';
+import { PART } from '../useLog';
 import { trans } from './sample';
 
 /** A log that grows when told, read and followed as the server would. */

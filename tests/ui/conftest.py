@@ -25,6 +25,7 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Error, Page, expect, sync_playwright
 
 from tests.support.installed import Installed, installed
+from tests.support.server_log import OURS
 from tests.ui.lab import PATIENCE, Lab
 from tests.ui.panel import Panel
 
@@ -44,9 +45,6 @@ ARGUMENTS = [
     "--force-color-profile=srgb",
 ]
 SIZE = {"width": 1280, "height": 800}
-
-OURS = re.compile(r"dask.?steward", re.IGNORECASE)
-"""Marks a message of a log or a console as one that concerns us."""
 
 BUSY = re.compile(r"took [\d.]+ms to activate|is taking too long to activate")
 """JupyterLab says so of any plugin on a machine that does other things, too."""

@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable
 from typing import Any
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, TimeoutError, expect
 
 START = 60_000
 """Milliseconds until a cluster of this machine must run; 2 s is usual."""
+
+
+MOMENT = 1_000
+"""Milliseconds in which a button that shows under the mouse is pressed, or the mouse has lost it."""
+
+
+def press_under_mouse(item: Locator, button: Locator) -> None:
+    """Press a button that only shows while the mouse is over its item.
+
+    A list in which something appears moves the item away from under the mouse, and a person moves after it.
+    """
+    for _ in range(START // MOMENT):
+        item.hover()
+        with contextlib.suppress(TimeoutError):
+            button.click(timeout=MOMENT)
+            return
+    raise AssertionError(f"never to be pressed: {button}")
 
 
 class Panel:

@@ -58,10 +58,12 @@ export class RunningClusters implements IRunningSessions.IManager, IDisposable {
     return this._isDisposed;
   }
 
+  /** The oldest first: Lab knows items by their places, and a new one must not come under another's mouse or focus. */
   running(): IRunningSessions.IRunningItem[] {
     this._follow();
     return this._model.clusters
       .filter(cluster => !hasEnded(cluster.state))
+      .sort((a, b) => a.created - b.created || a.id.localeCompare(b.id))
       .map(cluster => this._item(cluster));
   }
 

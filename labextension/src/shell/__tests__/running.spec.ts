@@ -70,6 +70,11 @@ describe('what runs', () => {
     ]);
   });
 
+  it('keeps its place when another one is started', () => {
+    model.show(cluster('b', { created: 200 }), cluster('a', { created: 100 }));
+    expect(items().map(item => item.label())).toEqual(['name of a', 'name of b']);
+  });
+
   it('opens its details and is stopped as anywhere else', () => {
     model.show(cluster('a'));
     items()[0].open?.();

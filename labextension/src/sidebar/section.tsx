@@ -1,23 +1,43 @@
 /**
  * A section of the left panel: React that is drawn while it can be seen, and not otherwise.
  */
-import { ReactWidget, Toolbar } from '@jupyterlab/ui-components';
+import { type LabIcon, ReactWidget, Toolbar } from '@jupyterlab/ui-components';
+import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import type { Message } from '@lumino/messaging';
 import type { ISignal } from '@lumino/signaling';
+import * as React from 'react';
 
-export class Section extends ReactWidget implements Toolbar.IWidgetToolbar {
-  constructor(options: Section.IOptions) {
+import type { SidebarContext } from './sidebarContext';
+
+export abstract class Section extends ReactWidget implements Toolbar.IWidgetToolbar {
+  constructor(
+    protected readonly context: SidebarContext,
+    id: string,
+    label: string
+  ) {
     super();
-    this.id = options.id;
-    this.title.label = options.label;
-    this.title.caption = options.caption;
+    this.id = id;
+    this.title.label = label;
+    this.title.caption = label;
     this.addClass('dsk-Section');
-    this._draw = options.draw;
     this.toolbar = new Toolbar();
-    this.toolbar.node.setAttribute('aria-label', options.toolbarLabel);
+    this.toolbar.node.setAttribute('aria-label', context.trans.__('Actions on %1', label));
   }
 
   readonly toolbar: Toolbar;
+
+  /** What it shows; `visible` says whether somebody sees it. */
+  protected abstract draw(visible: boolean): JSX.Element;
+
+  /** The number that its title shows after its name; zero shows nothing. */
+  protected count(): number {
+    return 0;
+  }
+
+  /** The commands of the other plugins are there. */
+  ready(): void {
+    this.changed();
+  }
 
   dispose(): void {
     if (this.isDisposed) {
@@ -30,17 +50,9 @@ export class Section extends ReactWidget implements Toolbar.IWidgetToolbar {
     super.dispose();
   }
 
-  /** Draw again when a signal says that something is another thing. */
-  follow<S>(...signals: ISignal<S, unknown>[]): void {
-    for (const signal of signals) {
-      const slot = (): void => this.changed();
-      signal.connect(slot);
-      this._off.push(() => signal.disconnect(slot));
-    }
-  }
-
   /** Draw again: now, or when it is seen next. */
   changed(): void {
+    this._dressTitle();
     if (this.isVisible) {
       this.update();
     } else {
@@ -48,16 +60,32 @@ export class Section extends ReactWidget implements Toolbar.IWidgetToolbar {
     }
   }
 
-  /** A number that its title shows after its name. */
-  set count(text: string) {
-    if (this.title.dataset.dskCount !== text) {
-      this.title.dataset = { ...this.title.dataset, dskCount: text };
+  render(): JSX.Element {
+    this._old = false;
+    return this.draw(this.isVisible);
+  }
+
+  /** Draw again when a signal says that something is another thing. */
+  protected follow<S>(...signals: ISignal<S, unknown>[]): void {
+    for (const signal of signals) {
+      const slot = (): void => this.changed();
+      signal.connect(slot);
+      this._off.push(() => signal.disconnect(slot));
     }
   }
 
-  render(): JSX.Element {
-    this._old = false;
-    return this._draw(this.isVisible);
+  /** A button in its title, where there is such a command. */
+  protected addButton(options: Section.IButton): void {
+    const { command, icon, label, args, looks } = options;
+    const { commands } = this.context;
+    if (!commands.hasCommand(command)) {
+      return;
+    }
+    const button = titleButton(icon, label, () => void commands.execute(command, args?.()));
+    this.toolbar.addItem(command, button);
+    if (!looks) {
+      this._changing.push(button);
+    }
   }
 
   protected onAfterShow(message: Message): void {
@@ -67,17 +95,58 @@ export class Section extends ReactWidget implements Toolbar.IWidgetToolbar {
     }
   }
 
-  private readonly _draw: (visible: boolean) => JSX.Element;
+  private _dressTitle(): void {
+    for (const button of this._changing) {
+      button.setHidden(this.context.model.readOnly);
+    }
+    const count = this.count();
+    const text = count ? String(count) : '';
+    if ((this.title.dataset.dskCount ?? '') !== text) {
+      this.title.dataset = { ...this.title.dataset, dskCount: text };
+    }
+  }
+
   private readonly _off: (() => void)[] = [];
+  /** Buttons that change something: not for who may only look. */
+  private readonly _changing: ReactWidget[] = [];
   private _old = false;
 }
 
 export namespace Section {
-  export interface IOptions {
-    id: string;
+  export interface IButton {
+    command: string;
+    icon: LabIcon;
     label: string;
-    caption: string;
-    toolbarLabel: string;
-    draw: (visible: boolean) => JSX.Element;
+    args?: () => ReadonlyPartialJSONObject;
+    /** Whether it changes nothing, so that everybody has it. */
+    looks?: boolean;
   }
+}
+
+/**
+ * A button in the title of a section.
+ *
+ * Not JupyterLab's ToolbarButton: it always has `aria-pressed`, on an element without a role that may have it (4.6).
+ */
+function titleButton(icon: LabIcon, label: string, onClick: () => void): ReactWidget {
+  return ReactWidget.create(
+    <button
+      type="button"
+      className="dsk-Button dsk-mod-icon"
+      aria-label={label}
+      title={label}
+      // The title around it folds the section by click and by key.
+      onKeyDown={event => {
+        if (event.key === 'Enter' || event.key === ' ') {
+          event.stopPropagation();
+        }
+      }}
+      onClick={event => {
+        event.stopPropagation();
+        onClick();
+      }}
+    >
+      <icon.react tag="span" aria-hidden="true" />
+    </button>
+  );
 }

@@ -20,6 +20,27 @@ export interface ISidebarState {
   profile: string | null;
 }
 
+/** The sections, in their order, by the ids that their state is kept under. */
+export const SECTIONS = {
+  clusters: 'dask-steward-clusters',
+  profiles: 'dask-steward-profiles',
+  dashboards: 'dask-steward-dashboards',
+  held: 'dask-steward-held'
+};
+
+/** How the panel looks before anybody has changed it. */
+export function stateAtFirst(): ISidebarState {
+  return {
+    sections: {
+      [SECTIONS.clusters]: { open: true, size: 6 },
+      [SECTIONS.profiles]: { open: true, size: 2 },
+      [SECTIONS.dashboards]: { open: true, size: 2 },
+      [SECTIONS.held]: { open: false, size: 2 }
+    },
+    profile: null
+  };
+}
+
 /** What is stored, as far as it is what is expected; it may be of another version. */
 export function readState(stored: unknown, otherwise: ISidebarState): ISidebarState {
   const { sections, profile } = (stored ?? {}) as Partial<ISidebarState>;

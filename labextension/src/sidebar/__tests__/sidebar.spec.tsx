@@ -142,6 +142,28 @@ describe('the panel', () => {
   });
 });
 
+describe('the title of a section', () => {
+  it('has buttons for what changes something, while a person may change it', async () => {
+    const model = known();
+    const commands = new CommandRegistry();
+    const execute = jest.fn();
+    commands.addCommand(CommandIDs.discover, { execute });
+    commands.addCommand(CommandIDs.refresh, { execute: () => undefined });
+    await panel(model, null, commands);
+    const shown = (label: string): boolean =>
+      screen.getByTitle(label).closest('.lm-mod-hidden') === null;
+    expect(shown('Make profiles of what is found here')).toBe(true);
+    act(() => screen.getByTitle('Make profiles of what is found here').click());
+    expect(execute).toHaveBeenCalledWith({ system: 'slurm' });
+
+    model.readOnly = true;
+    act(() => model.connect_('ok'));
+    await settled();
+    expect(shown('Make profiles of what is found here')).toBe(false);
+    expect(shown('Ask again what is held')).toBe(true);
+  });
+});
+
 describe('what is remembered', () => {
   it('is which sections are open', async () => {
     const state = new StateDB();

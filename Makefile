@@ -43,13 +43,15 @@ demo: setup
 	@$(PY) scripts/demo.py
 
 # Lint and quick tests come first: most mistakes are found within a minute.
-# The documentation is built by tests/docs. The fault suite is alone on the machine: it asks how soon after a death the
+# The documentation is built by tests/docs. Servers and clusters of tests/server mostly wait for each other, so four run at once.
+# The fault suite is alone on the machine: it asks how soon after a death the
 # last job was gone.
 test: system lint lint-lab
 	@$(NODE) jest --silent
 	@$(PY) -m pytest -n 2 --dist loadscope tests/unit tests/docs
 	@$(PY) -m tests.support.installed
-	@$(PY) -m pytest -n 2 --dist loadscope tests/server tests/ui tests/packaging
+	@$(PY) -m pytest -n 4 --dist loadscope tests/server
+	@$(PY) -m pytest -n 2 --dist loadscope tests/ui tests/packaging
 	@$(PY) -m pytest -n 2 --dist loadscope tests/contract tests/faces tests/examples
 	@$(PY) -m pytest tests/faults
 
@@ -59,7 +61,8 @@ test-quick: setup
 test-lab: system lab
 	@$(NODE) jest
 	@$(PY) -m tests.support.installed
-	@$(PY) -m pytest -n 2 --dist loadscope tests/server tests/ui tests/packaging
+	@$(PY) -m pytest -n 4 --dist loadscope tests/server
+	@$(PY) -m pytest -n 2 --dist loadscope tests/ui tests/packaging
 
 test-accounting: accounting
 	@$(PY) -m pytest tests/accounting

@@ -213,15 +213,3 @@ def test_the_server_has_nothing_against_us(server: Server) -> None:
     assert not re.findall(r"^\[[WEC].*(?:deprecat|failed to load|error loading).*", text, re.MULTILINE | re.IGNORECASE)
     assert "dask_steward | extension was successfully loaded" in text
     assert "Uncaught exception" not in text
-
-
-def test_nothing_of_dask_is_imported() -> None:
-    import subprocess
-    import sys
-
-    program = (
-        "import sys, dask_steward.server, dask_steward.server.app, dask_steward.server.routes;"
-        "print([name for name in ('dask', 'distributed', 'bokeh', 'dask_jobqueue', 'numpy') if name in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=dict(os.environ))
-    assert (done.stdout.strip(), done.returncode) == ("[]", 0), done.stderr

@@ -2,9 +2,10 @@
  * Whether the server can be heard, and when everything has to be read again.
  *
  * While its beats come there is nothing to do: each change comes as an event. What was read before
- * the stream was heard, or before a missed event, cannot be trusted and is read once more. Only
- * while the stream is silent is the server asked again and again; the stream's own attempts to come
- * back are JupyterLab's, and may take half a minute.
+ * the stream was heard, or before a missed event, cannot be trusted and is read once more. JupyterLab
+ * does not tell that the stream was closed, so the server is asked once as soon as a beat is late, and
+ * when the browser's network comes or goes. Only while the stream is silent is it asked again and
+ * again; the stream's own attempts to come back are JupyterLab's, and may take half a minute.
  */
 import type { IDisposable } from '@lumino/disposable';
 import { Poll } from '@lumino/polling';
@@ -13,8 +14,14 @@ import { type ISignal, Signal } from '@lumino/signaling';
 import { StewardError, UnreachableError } from '../api/errors';
 import type { IConnection } from '../tokens';
 
-/** The server's beats come each 5 s; two may be late (milliseconds). */
+/** The server's beats come each 5 s; one that has not come by then is asked after (milliseconds). */
+const LATE = 6_500;
+
+/** When the stream counts as closed though the server answers: two beats have not come (milliseconds). */
 const SILENCE = 12_000;
+
+/** What a browser says of its network; a server of this host may well be there without one. */
+const NETWORK = ['online', 'offline'] as const;
 
 /** How often to look while nothing is heard, and at most how rarely when that fails (milliseconds). */
 const LOOK = { interval: 2_000, backoff: 1.3, max: 8_000 };
@@ -61,6 +68,9 @@ export class Connection implements IDisposable {
 
   /** Begin. */
   open(): void {
+    for (const event of NETWORK) {
+      window.addEventListener(event, this._onNetwork);
+    }
     void this._poll.start();
   }
 
@@ -108,9 +118,10 @@ export class Connection implements IDisposable {
   }
 
   dispose(): void {
-    if (this._silence !== null) {
-      clearTimeout(this._silence);
+    for (const event of NETWORK) {
+      window.removeEventListener(event, this._onNetwork);
     }
+    this._wait(null);
     this._poll.dispose();
     this._settle();
     Signal.clearData(this);
@@ -165,19 +176,29 @@ export class Connection implements IDisposable {
 
   /** From now on, silence is a sign. */
   private _listen(): void {
-    if (this._silence !== null) {
-      clearTimeout(this._silence);
-    }
-    this._silence = setTimeout(() => {
-      this._silence = null;
-      this._deaf();
+    this._wait(() => {
+      // A server that died does not answer; one that is only busy does, and its beat may still come.
+      this._wait(() => {
+        this._deaf();
+        this.suspect();
+      }, SILENCE - LATE);
       this.suspect();
-    }, SILENCE);
+    }, LATE);
   }
 
+  /** Nothing is heard, so that the server is asked until something is. */
   private _deaf(): void {
     this._hears = false;
     this._seq = null;
+    this._wait(null);
+  }
+
+  /** Do something after so many milliseconds in which nothing is heard. */
+  private _wait(then: (() => void) | null, milliseconds = 0): void {
+    if (this._silence !== null) {
+      clearTimeout(this._silence);
+    }
+    this._silence = then && setTimeout(then, milliseconds);
   }
 
   private _set(state: IConnection['state'], message: string | null): void {
@@ -194,6 +215,8 @@ export class Connection implements IDisposable {
     this._state = { state, since, message };
     this._changed.emit(this._state);
   }
+
+  private _onNetwork = (): void => this.suspect();
 
   private _settle(): void {
     for (const resolve of this._waiting.splice(0)) {

@@ -87,11 +87,21 @@ describe('StewardModel', () => {
       expect(model.cluster('a')?.name).toBe('missed');
     });
 
-    it('reads again after 12 s of silence, and keeps reading until it hears', async () => {
+    it('asks once after a beat that is late, and goes on as before when the next one comes', async () => {
       await opened(cluster('a'));
       const before = reads();
-      await pass(11_500);
+      await pass(6_000);
       expect(reads()).toBe(before);
+      await pass(4_000);
+      expect(reads()).toBe(before + 1);
+      await beating(30_000);
+      expect(reads()).toBe(before + 1);
+    });
+
+    it('reads again after 12 s of silence, and keeps reading until it hears', async () => {
+      await opened(cluster('a'));
+      await pass(11_500);
+      const before = reads();
       server.clusters = [cluster('a'), cluster('b')];
       await pass(1_000);
       expect(reads()).toBe(before + 1);
@@ -112,7 +122,8 @@ describe('StewardModel', () => {
       await beating(5_000);
       const heard = Date.now() / 1000;
       server.down = true;
-      await pass(15_000);
+      // Two seconds after the beat that did not come.
+      await pass(2_000);
       expect(model.connection.state).toBe('lost');
       expect(model.connection.message).toContain('does not answer');
       // Facts are as old as the last beat.
@@ -164,6 +175,30 @@ describe('StewardModel', () => {
       await expect(model.rename('a', 'b')).rejects.toThrow('does not answer');
       await pass();
       expect(model.connection.state).toBe('lost');
+    });
+
+    it('looks at once when the network comes or goes, and not once it is disposed', async () => {
+      await opened();
+      const before = reads();
+      // A server of this host is still there.
+      window.dispatchEvent(new Event('offline'));
+      await pass();
+      expect(reads()).toBe(before + 1);
+      expect(model.connection.state).toBe('ok');
+      server.down = true;
+      window.dispatchEvent(new Event('offline'));
+      await pass();
+      expect(model.connection.state).toBe('lost');
+      server.down = false;
+      window.dispatchEvent(new Event('online'));
+      await pass();
+      expect(model.connection.state).toBe('ok');
+
+      const asked = server.asked.length;
+      model.dispose();
+      window.dispatchEvent(new Event('offline'));
+      await pass();
+      expect(server.asked.length).toBe(asked);
     });
 
     it('looks at once when it hears again', async () => {

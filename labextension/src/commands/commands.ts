@@ -4,13 +4,8 @@
  * Each works through the model. Without an `id` a command means the cluster whose card is open; what
  * else it was not given it asks for.
  */
-import {
-  type JupyterFrontEnd,
-  type JupyterFrontEndPlugin,
-  ILabShell
-} from '@jupyterlab/application';
-import { ICommandPalette, Notification } from '@jupyterlab/apputils';
-import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import { ILabShell } from '@jupyterlab/application';
+import { Notification } from '@jupyterlab/apputils';
 import { addIcon, deleteIcon, refreshIcon, stopIcon } from '@jupyterlab/ui-components';
 import type { CommandRegistry } from '@lumino/commands';
 
@@ -20,7 +15,8 @@ import { cardAt, type ICommandsOptions, number, text, Tools } from './commandToo
 import { signature } from '../facts';
 import { clusterIcon } from '../icons';
 import * as questions from './questions';
-import { CommandIDs, type IStart, IStewardModel } from '../tokens';
+import { stewardPlugin } from '../plugin';
+import { CommandIDs, type IStart, type IStewardModel } from '../tokens';
 import { isActive } from '../view/format';
 
 /** The id of the sidebar's widget. */
@@ -206,20 +202,12 @@ const IN_PALETTE = [
   CommandIDs.refresh
 ];
 
-export const commandsPlugin: JupyterFrontEndPlugin<void> = {
+export const commandsPlugin = stewardPlugin({
   id: 'dask-steward:commands',
   description: 'Commands on Dask clusters and profiles, in palette and menus.',
-  autoStart: true,
-  requires: [IStewardModel],
-  optional: [ICommandPalette, ITranslator, ILabShell],
-  activate: (
-    app: JupyterFrontEnd,
-    model: IStewardModel,
-    palette: ICommandPalette | null,
-    translator: ITranslator | null,
-    labShell: ILabShell | null
-  ) => {
-    const trans = (translator ?? nullTranslator).load('dask_steward');
+  optional: { labShell: ILabShell },
+  palette: IN_PALETTE,
+  activate: ({ app, model, trans, labShell }) => {
     addCommands({
       commands: app.commands,
       model,
@@ -228,8 +216,5 @@ export const commandsPlugin: JupyterFrontEndPlugin<void> = {
       open: () => (labShell ?? app.shell).activateById(PANEL_ID)
     });
     followState(app.commands, model);
-    for (const command of IN_PALETTE) {
-      palette?.addItem({ command, category: trans.__('Dask') });
-    }
   }
-};
+});

@@ -1,18 +1,13 @@
 /**
  * Pages of Dask's dashboards as tabs.
  */
-import {
-  ILabShell,
-  ILayoutRestorer,
-  type JupyterFrontEnd,
-  type JupyterFrontEndPlugin
-} from '@jupyterlab/application';
-import { ICommandPalette, MainAreaWidget, Notification, WidgetTracker } from '@jupyterlab/apputils';
+import { ILabShell, ILayoutRestorer, type JupyterFrontEnd } from '@jupyterlab/application';
+import { MainAreaWidget, Notification, WidgetTracker } from '@jupyterlab/apputils';
 import { INotebookTracker } from '@jupyterlab/notebook';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
-import { ITranslator, nullTranslator, type TranslationBundle } from '@jupyterlab/translation';
+import type { TranslationBundle } from '@jupyterlab/translation';
 import { launchIcon } from '@jupyterlab/ui-components';
-import type { ReadonlyJSONObject, ReadonlyPartialJSONObject } from '@lumino/coreutils';
+import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import type { DockLayout } from '@lumino/widgets';
 
 import { shared, takes } from '../commands/args';
@@ -24,10 +19,14 @@ import { dashboardIcon } from '../icons';
 import { readUrl, resolveLayout, type UrlFault } from './layout';
 import { pageState, readTarget, targetOf } from './pages';
 import { Settings } from '../settings';
-import { CommandIDs, IAttachments, type ICluster, IStewardModel } from '../tokens';
+import { stewardPlugin } from '../plugin';
+import { CommandIDs, IAttachments, type ICluster, type IStewardModel } from '../tokens';
 
 /** The page that `openDashboard` opens when it was not told which. */
 const FIRST_PAGE = 'status';
+
+/** Which cluster a command means that was found in the palette for the notebook in front. */
+const OF_NOTEBOOK = { of: 'notebook' };
 
 type Tab = MainAreaWidget<Page>;
 
@@ -137,32 +136,24 @@ class Tabs {
   }
 }
 
-export const dashboardsPlugin: JupyterFrontEndPlugin<void> = {
+export const dashboardsPlugin = stewardPlugin({
   id: 'dask-steward:dashboards',
   description: 'Pages of Dask’s dashboards as tabs, alone and as a layout.',
-  autoStart: true,
-  requires: [IStewardModel],
-  optional: [
-    ILabShell,
-    ILayoutRestorer,
-    ICommandPalette,
-    ITranslator,
-    ISettingRegistry,
-    INotebookTracker,
-    IAttachments
+  optional: {
+    labShell: ILabShell,
+    restorer: ILayoutRestorer,
+    registry: ISettingRegistry,
+    notebooks: INotebookTracker,
+    attachments: IAttachments
+  },
+  palette: [
+    CommandIDs.openDashboard,
+    CommandIDs.openLayout,
+    { command: CommandIDs.openDashboard, args: OF_NOTEBOOK },
+    { command: CommandIDs.openLayout, args: OF_NOTEBOOK },
+    CommandIDs.openDashboardUrl
   ],
-  activate: (
-    app: JupyterFrontEnd,
-    model: IStewardModel,
-    labShell: ILabShell | null,
-    restorer: ILayoutRestorer | null,
-    palette: ICommandPalette | null,
-    translator: ITranslator | null,
-    registry: ISettingRegistry | null,
-    notebooks: INotebookTracker | null,
-    attachments: IAttachments | null
-  ) => {
-    const trans = (translator ?? nullTranslator).load('dask_steward');
+  activate: ({ app, model, trans, labShell, restorer, registry, notebooks, attachments }) => {
     const about = shared(trans);
     const settings = new Settings(registry);
     const tabs = new Tabs(app, model, settings, trans, labShell !== null);
@@ -335,13 +326,6 @@ export const dashboardsPlugin: JupyterFrontEndPlugin<void> = {
       }
     });
 
-    const targets: ReadonlyJSONObject[] = [{}, { of: 'notebook' }];
-    for (const args of targets) {
-      for (const command of [CommandIDs.openDashboard, CommandIDs.openLayout]) {
-        palette?.addItem({ command, args, category: trans.__('Dask') });
-      }
-    }
-    palette?.addItem({ command: CommandIDs.openDashboardUrl, category: trans.__('Dask') });
     notebooks?.currentChanged.connect(() => {
       commands.notifyCommandChanged(CommandIDs.openDashboard);
       commands.notifyCommandChanged(CommandIDs.openLayout);
@@ -360,7 +344,7 @@ export const dashboardsPlugin: JupyterFrontEndPlugin<void> = {
       });
     }
   }
-};
+});
 
 /** What is wrong with a URL, and the way out. */
 function faultSentence(fault: UrlFault, trans: TranslationBundle): string {

@@ -1,20 +1,15 @@
 /**
  * The details of a cluster as a tab: workers, jobs, logs, what it costs.
  */
-import {
-  ILayoutRestorer,
-  type JupyterFrontEnd,
-  type JupyterFrontEndPlugin
-} from '@jupyterlab/application';
+import { ILayoutRestorer } from '@jupyterlab/application';
 import {
   Clipboard,
-  ICommandPalette,
   MainAreaWidget,
   Notification,
   ReactWidget,
   WidgetTracker
 } from '@jupyterlab/apputils';
-import { ITranslator, nullTranslator, type TranslationBundle } from '@jupyterlab/translation';
+import type { TranslationBundle } from '@jupyterlab/translation';
 import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import type { Message } from '@lumino/messaging';
 import { type ISignal, Signal } from '@lumino/signaling';
@@ -26,12 +21,13 @@ import { sentence, tell } from '../commands/failures';
 import { useChanged, useRows } from '../hooks';
 import { clusterIcon } from '../icons';
 import { type LogWish, logOf } from './logNames';
+import { stewardPlugin } from '../plugin';
 import {
   CommandIDs,
   type ICluster,
   type IJob,
   type ILog,
-  IStewardModel,
+  type IStewardModel,
   type IWorker
 } from '../tokens';
 import { Details, type DetailsTab, TABS } from '../view/Details';
@@ -293,20 +289,12 @@ function isTab(value: unknown): value is DetailsTab {
   return TABS.includes(value as DetailsTab);
 }
 
-export const detailsPlugin: JupyterFrontEndPlugin<void> = {
+export const detailsPlugin = stewardPlugin({
   id: 'dask-steward:details',
   description: 'Workers, jobs, logs and spend of a Dask cluster as a tab.',
-  autoStart: true,
-  requires: [IStewardModel],
-  optional: [ILayoutRestorer, ICommandPalette, ITranslator],
-  activate: (
-    app: JupyterFrontEnd,
-    model: IStewardModel,
-    restorer: ILayoutRestorer | null,
-    palette: ICommandPalette | null,
-    translator: ITranslator | null
-  ) => {
-    const trans = (translator ?? nullTranslator).load('dask_steward');
+  optional: { restorer: ILayoutRestorer },
+  palette: [CommandIDs.openDetails, CommandIDs.openLog],
+  activate: ({ app, model, trans, restorer }) => {
     const about = shared(trans);
     const { commands } = app;
     const tracker = new WidgetTracker<MainAreaWidget<DetailsWidget>>({
@@ -400,9 +388,5 @@ export const detailsPlugin: JupyterFrontEndPlugin<void> = {
         return open(id, 'logs', wish);
       }
     });
-
-    for (const command of [CommandIDs.openDetails, CommandIDs.openLog]) {
-      palette?.addItem({ command, category: trans.__('Dask') });
-    }
   }
-};
+});

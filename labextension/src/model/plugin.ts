@@ -3,10 +3,11 @@
  */
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { IStateDB } from '@jupyterlab/statedb';
-import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import { ITranslator } from '@jupyterlab/translation';
 
 import { StewardApi } from '../api';
 import { StewardModel } from '../model';
+import { wordsOf } from '../plugin';
 import { IStewardModel } from '../tokens';
 
 /** Where the card that was open is remembered over a reload of the page. */
@@ -23,7 +24,7 @@ export const modelPlugin: JupyterFrontEndPlugin<IStewardModel> = {
     state: IStateDB | null,
     translator: ITranslator | null
   ): IStewardModel => {
-    const trans = (translator ?? nullTranslator).load('dask_steward');
+    const trans = wordsOf(translator);
     const { serverSettings, events, connectionFailure } = app.serviceManager;
     const model = new StewardModel({
       api: new StewardApi({ serverSettings, trans }),

@@ -1,12 +1,12 @@
 /**
  * Dask clusters in notebooks and consoles: a button in the toolbar, and code put in on request.
  */
-import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
-import { ICommandPalette, IToolbarWidgetRegistry } from '@jupyterlab/apputils';
+import type { JupyterFrontEnd } from '@jupyterlab/application';
+import { IToolbarWidgetRegistry } from '@jupyterlab/apputils';
 import { IConsoleTracker } from '@jupyterlab/console';
 import { INotebookTracker, type NotebookPanel } from '@jupyterlab/notebook';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
-import { ITranslator, nullTranslator, type TranslationBundle } from '@jupyterlab/translation';
+import type { TranslationBundle } from '@jupyterlab/translation';
 import { checkIcon, codeIcon, linkIcon } from '@jupyterlab/ui-components';
 import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 
@@ -19,7 +19,8 @@ import { tell } from '../commands/failures';
 import { attachCode } from './magic';
 import { ClusterButton } from './notebookButton';
 import { Settings } from '../settings';
-import { CommandIDs, IAttachments, type ICluster, IStewardModel } from '../tokens';
+import { stewardPlugin } from '../plugin';
+import { CommandIDs, IAttachments, type ICluster, type IStewardModel } from '../tokens';
 import { isActive } from '../view/format';
 
 /** What the parts of this plugin share. */
@@ -227,41 +228,24 @@ async function attachNew(panel: NotebookPanel, parts: IParts): Promise<void> {
 /** Names of commands that the palette offers. */
 const IN_PALETTE = [CommandIDs.attach, CommandIDs.insertCode, CommandIDs.toggleAutoAttach];
 
-export const notebookPlugin: JupyterFrontEndPlugin<void> = {
+export const notebookPlugin = stewardPlugin({
   id: 'dask-steward:notebook',
   description: 'Dask clusters in notebooks: a button in the toolbar, and code on request.',
-  autoStart: true,
-  requires: [IStewardModel],
-  optional: [
-    INotebookTracker,
-    IConsoleTracker,
-    IToolbarWidgetRegistry,
-    IAttachments,
-    ISettingRegistry,
-    ICommandPalette,
-    ITranslator
-  ],
-  activate: (
-    app: JupyterFrontEnd,
-    model: IStewardModel,
-    notebooks: INotebookTracker | null,
-    consoles: IConsoleTracker | null,
-    toolbars: IToolbarWidgetRegistry | null,
-    attachments: IAttachments | null,
-    registry: ISettingRegistry | null,
-    palette: ICommandPalette | null,
-    translator: ITranslator | null
-  ) => {
+  optional: {
+    notebooks: INotebookTracker,
+    consoles: IConsoleTracker,
+    toolbars: IToolbarWidgetRegistry,
+    attachments: IAttachments,
+    registry: ISettingRegistry
+  },
+  palette: IN_PALETTE,
+  activate: ({ app, model, trans, notebooks, consoles, toolbars, attachments, registry }) => {
     if (!notebooks) {
       return;
     }
-    const trans = (translator ?? nullTranslator).load('dask_steward');
     const settings = new Settings(registry);
     const parts: IParts = { app, model, settings, trans, notebooks, consoles, attachments };
     addCommands(parts);
-    for (const command of IN_PALETTE) {
-      palette?.addItem({ command, category: trans.__('Dask') });
-    }
     toolbars?.addFactory<NotebookPanel>(
       'Notebook',
       'dask-steward',
@@ -272,4 +256,4 @@ export const notebookPlugin: JupyterFrontEndPlugin<void> = {
       notebooks.widgetAdded.connect((_, panel) => void attachNew(panel, parts));
     });
   }
-};
+});

@@ -1,13 +1,8 @@
 /**
  * Profiles in tabs: edit, make, preview, and have them discovered.
  */
-import {
-  ILayoutRestorer,
-  type JupyterFrontEnd,
-  type JupyterFrontEndPlugin
-} from '@jupyterlab/application';
-import { ICommandPalette, MainAreaWidget, WidgetTracker } from '@jupyterlab/apputils';
-import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import { ILayoutRestorer } from '@jupyterlab/application';
+import { MainAreaWidget, WidgetTracker } from '@jupyterlab/apputils';
 import { addIcon, editIcon, searchIcon } from '@jupyterlab/ui-components';
 import { type JSONObject, type ReadonlyPartialJSONObject, UUID } from '@lumino/coreutils';
 import { Debouncer } from '@lumino/polling';
@@ -16,26 +11,24 @@ import { shared, takes } from '../commands/args';
 import { ask } from '../commands/dialogs';
 import { DiscoverWidget, EditorTab, EditorWidget, titleOf } from './editorWidgets';
 import { copyOf, freeName, ProfileDraft } from './profileDraft';
-import { CommandIDs, IStewardModel } from '../tokens';
+import { stewardPlugin } from '../plugin';
+import { CommandIDs } from '../tokens';
 import { isObject, type JsonObject } from '../view/profileFields';
 
 /** Milliseconds after the last change until what was typed is kept for a reload of the page. */
 const KEEP = 1000;
 
-export const profilesPlugin: JupyterFrontEndPlugin<void> = {
+export const profilesPlugin = stewardPlugin({
   id: 'dask-steward:profiles',
   description: 'Editor and discovery of Dask profiles.',
-  autoStart: true,
-  requires: [IStewardModel],
-  optional: [ILayoutRestorer, ICommandPalette, ITranslator],
-  activate: (
-    app: JupyterFrontEnd,
-    model: IStewardModel,
-    restorer: ILayoutRestorer | null,
-    palette: ICommandPalette | null,
-    translator: ITranslator | null
-  ) => {
-    const trans = (translator ?? nullTranslator).load('dask_steward');
+  optional: { restorer: ILayoutRestorer },
+  palette: [
+    CommandIDs.editProfile,
+    CommandIDs.newProfile,
+    CommandIDs.previewProfile,
+    CommandIDs.discover
+  ],
+  activate: ({ app, model, trans, restorer }) => {
     const about = shared(trans);
     const { commands } = app;
     const tracker = new WidgetTracker<EditorTab>({ namespace: 'dask-steward-profiles' });
@@ -233,14 +226,5 @@ export const profilesPlugin: JupyterFrontEndPlugin<void> = {
         return widget;
       }
     });
-
-    for (const command of [
-      CommandIDs.editProfile,
-      CommandIDs.newProfile,
-      CommandIDs.previewProfile,
-      CommandIDs.discover
-    ]) {
-      palette?.addItem({ command, category: trans.__('Dask') });
-    }
   }
-};
+});

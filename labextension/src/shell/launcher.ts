@@ -1,34 +1,25 @@
 /**
  * A card in the launcher for each profile that asks for one.
  */
-import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { ILauncher } from '@jupyterlab/launcher';
-import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { DisposableSet } from '@lumino/disposable';
 
-import { CommandIDs, type IProfile, IStewardModel } from '../tokens';
+import { stewardPlugin } from '../plugin';
+import { CommandIDs, type IProfile } from '../tokens';
 
 /** The profiles that have a card: those that ask for one and can be started. */
 export function carded(profiles: readonly IProfile[]): readonly IProfile[] {
   return profiles.filter(profile => profile.launcher && profile.problems.length === 0);
 }
 
-export const launcherPlugin: JupyterFrontEndPlugin<void> = {
+export const launcherPlugin = stewardPlugin({
   id: 'dask-steward:launcher',
   description: 'Cards in the launcher that start a Dask cluster from a profile.',
-  autoStart: true,
-  requires: [IStewardModel],
-  optional: [ILauncher, ITranslator],
-  activate: (
-    app: JupyterFrontEnd,
-    model: IStewardModel,
-    launcher: ILauncher | null,
-    translator: ITranslator | null
-  ) => {
+  optional: { launcher: ILauncher },
+  activate: ({ model, trans, launcher }) => {
     if (!launcher) {
       return;
     }
-    const trans = (translator ?? nullTranslator).load('dask_steward');
     let cards = new DisposableSet();
     let shown = '';
     const update = (): void => {
@@ -56,4 +47,4 @@ export const launcherPlugin: JupyterFrontEndPlugin<void> = {
     model.profilesChanged.connect(update);
     update();
   }
-};
+});

@@ -4,10 +4,9 @@
  * A start that this page asked for is one notification from beginning to end. Failures are told
  * whoever asked. What was so when the page was opened is told by the sidebar alone.
  */
-import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { Notification, type NotificationManager } from '@jupyterlab/apputils';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
-import { ITranslator, nullTranslator, type TranslationBundle } from '@jupyterlab/translation';
+import type { TranslationBundle } from '@jupyterlab/translation';
 import type { CommandRegistry } from '@lumino/commands';
 import type { IDisposable } from '@lumino/disposable';
 import { Signal } from '@lumino/signaling';
@@ -15,7 +14,8 @@ import { Signal } from '@lumino/signaling';
 import { tell } from '../commands/failures';
 import { failure, idleness, type IProgress, progressOf } from '../model/notices';
 import { Settings } from '../settings';
-import { CommandIDs, type ICluster, IStewardModel } from '../tokens';
+import { stewardPlugin } from '../plugin';
+import { CommandIDs, type ICluster, type IStewardModel } from '../tokens';
 import { hasEnded } from '../view/format';
 
 /** How long what needs no answer is shown; then it is in the notification centre (milliseconds). */
@@ -305,25 +305,18 @@ export namespace ClusterNotifications {
   }
 }
 
-export const notificationsPlugin: JupyterFrontEndPlugin<void> = {
+export const notificationsPlugin = stewardPlugin({
   id: 'dask-steward:notifications',
   description: 'Notifications of Dask clusters that start, fail or hold cores for nothing.',
-  autoStart: true,
-  requires: [IStewardModel],
-  optional: [ISettingRegistry, ITranslator],
-  activate: (
-    app: JupyterFrontEnd,
-    model: IStewardModel,
-    registry: ISettingRegistry | null,
-    translator: ITranslator | null
-  ) => {
+  optional: { registry: ISettingRegistry },
+  activate: ({ app, model, trans, registry }) => {
     const settings = new Settings(registry);
     const notifications = new ClusterNotifications({
       commands: app.commands,
       idleMinutes: () => settings.get('idleWarningMinutes'),
       model,
-      trans: (translator ?? nullTranslator).load('dask_steward')
+      trans
     });
     settings.changed.connect(() => notifications.lookForIdle());
   }
-};
+});

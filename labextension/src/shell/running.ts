@@ -1,9 +1,8 @@
 /**
  * Clusters in JupyterLab's panel of what runs, with their jobs.
  */
-import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { type IRunningSessions, IRunningSessionManagers } from '@jupyterlab/running';
-import { ITranslator, nullTranslator, type TranslationBundle } from '@jupyterlab/translation';
+import type { TranslationBundle } from '@jupyterlab/translation';
 import { type LabIcon, stopIcon, tableRowsIcon } from '@jupyterlab/ui-components';
 import type { CommandRegistry } from '@lumino/commands';
 import type { IDisposable } from '@lumino/disposable';
@@ -12,7 +11,14 @@ import { type ISignal, Signal } from '@lumino/signaling';
 import { detail } from '../facts';
 import { tell } from '../commands/failures';
 import { clusterIcon } from '../icons';
-import { CommandIDs, type ICluster, type IJob, type IRowsWatch, IStewardModel } from '../tokens';
+import { stewardPlugin } from '../plugin';
+import {
+  CommandIDs,
+  type ICluster,
+  type IJob,
+  type IRowsWatch,
+  type IStewardModel
+} from '../tokens';
 import { hasEnded, isActive } from '../view/format';
 
 /** As many jobs of a cluster are listed; the rest is counted. */
@@ -226,23 +232,16 @@ export namespace RunningClusters {
 /** Lab's panel of what runs, by the id that it gives it. */
 const RUNNING_PANEL = 'jp-running-sessions';
 
-export const runningPlugin: JupyterFrontEndPlugin<void> = {
+export const runningPlugin = stewardPlugin({
   id: 'dask-steward:running',
   description: 'Dask clusters among what runs.',
-  autoStart: true,
-  requires: [IStewardModel],
-  optional: [IRunningSessionManagers, ITranslator],
-  activate: (
-    app: JupyterFrontEnd,
-    model: IStewardModel,
-    managers: IRunningSessionManagers | null,
-    translator: ITranslator | null
-  ) => {
+  optional: { managers: IRunningSessionManagers },
+  activate: ({ app, model, trans, managers }) => {
     managers?.add(
       new RunningClusters({
         model,
         commands: app.commands,
-        trans: (translator ?? nullTranslator).load('dask_steward'),
+        trans,
         looking: () => {
           const node = document.getElementById(RUNNING_PANEL);
           return node !== null && node.getClientRects().length > 0;
@@ -250,4 +249,4 @@ export const runningPlugin: JupyterFrontEndPlugin<void> = {
       })
     );
   }
-};
+});

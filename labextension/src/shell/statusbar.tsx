@@ -1,17 +1,17 @@
 /**
  * The status bar's one line of all clusters, and the warning that something is held for nothing.
  */
-import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { IStatusBar } from '@jupyterlab/statusbar';
-import { ITranslator, nullTranslator, type TranslationBundle } from '@jupyterlab/translation';
+import type { TranslationBundle } from '@jupyterlab/translation';
 import { ReactWidget } from '@jupyterlab/ui-components';
 import { type ISignal, Signal } from '@lumino/signaling';
 import * as React from 'react';
 
 import { clusterIcon } from '../icons';
 import { Settings } from '../settings';
-import { CommandIDs, type ICluster, IStewardModel } from '../tokens';
+import { stewardPlugin } from '../plugin';
+import { CommandIDs, type ICluster, type IStewardModel } from '../tokens';
 import { duration, isActive } from '../view/format';
 
 /** What the line says. */
@@ -162,19 +162,11 @@ export class StatusItem extends ReactWidget {
   private _timer = 0;
 }
 
-export const statusbarPlugin: JupyterFrontEndPlugin<void> = {
+export const statusbarPlugin = stewardPlugin({
   id: 'dask-steward:statusbar',
   description: 'How many Dask clusters and workers there are, in the status bar.',
-  autoStart: true,
-  requires: [IStewardModel],
-  optional: [IStatusBar, ISettingRegistry, ITranslator],
-  activate: (
-    app: JupyterFrontEnd,
-    model: IStewardModel,
-    statusBar: IStatusBar | null,
-    registry: ISettingRegistry | null,
-    translator: ITranslator | null
-  ) => {
+  optional: { statusBar: IStatusBar, registry: ISettingRegistry },
+  activate: ({ app, model, trans, statusBar, registry }) => {
     if (!statusBar) {
       return;
     }
@@ -182,7 +174,7 @@ export const statusbarPlugin: JupyterFrontEndPlugin<void> = {
       model,
       new Settings(registry),
       () => void app.commands.execute(CommandIDs.openPanel),
-      (translator ?? nullTranslator).load('dask_steward')
+      trans
     );
     statusBar.registerStatusItem('dask-steward:status', {
       item,
@@ -192,4 +184,4 @@ export const statusbarPlugin: JupyterFrontEndPlugin<void> = {
       activeStateChanged: item.activeChanged
     });
   }
-};
+});

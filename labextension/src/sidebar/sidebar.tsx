@@ -1,57 +1,48 @@
 /**
  * The left panel: clusters, profiles, dashboards and what is held, each a section of an accordion.
  */
-import {
-  ILabShell,
-  ILayoutRestorer,
-  type JupyterFrontEnd,
-  type JupyterFrontEndPlugin
-} from '@jupyterlab/application';
+import { ILabShell, ILayoutRestorer } from '@jupyterlab/application';
 import { IMovableSectionRegistry } from '@jupyterlab/apputils';
 import { INotebookTracker } from '@jupyterlab/notebook';
 import { IStateDB } from '@jupyterlab/statedb';
-import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { PANEL_ID } from '../commands/commands';
 import { clusterIcon } from '../icons';
 import { Announcer } from './announcer';
 import { Sidebar } from './sidebarPanel';
-import { IAttachments, IStewardModel } from '../tokens';
+import { stewardPlugin } from '../plugin';
+import { IAttachments } from '../tokens';
 
 /** After Lab's own panels, in the range for extensions. */
 const RANK = 510;
 
-export const sidebarPlugin: JupyterFrontEndPlugin<void> = {
+export const sidebarPlugin = stewardPlugin({
   id: 'dask-steward:sidebar',
   description: 'The panel with clusters, profiles, dashboards and what is held.',
-  autoStart: true,
-  requires: [IStewardModel],
-  optional: [
-    ITranslator,
-    IStateDB,
-    ILayoutRestorer,
-    INotebookTracker,
-    IAttachments,
-    IMovableSectionRegistry,
-    ILabShell
-  ],
-  activate: (
-    app: JupyterFrontEnd,
-    model: IStewardModel,
-    translator: ITranslator | null,
-    state: IStateDB | null,
-    restorer: ILayoutRestorer | null,
-    notebooks: INotebookTracker | null,
-    attachments: IAttachments | null,
-    movable: IMovableSectionRegistry | null,
-    labShell: ILabShell | null
-  ): void => {
-    const bundle = translator ?? nullTranslator;
-    const trans = bundle.load('dask_steward');
+  optional: {
+    state: IStateDB,
+    restorer: ILayoutRestorer,
+    notebooks: INotebookTracker,
+    attachments: IAttachments,
+    movable: IMovableSectionRegistry,
+    labShell: ILabShell
+  },
+  activate: ({
+    app,
+    model,
+    trans,
+    translator,
+    state,
+    restorer,
+    notebooks,
+    attachments,
+    movable,
+    labShell
+  }) => {
     const sidebar = new Sidebar({
       model,
       commands: app.commands,
-      translator: bundle,
+      translator,
       state,
       notebooks,
       attachments
@@ -69,4 +60,4 @@ export const sidebarPlugin: JupyterFrontEndPlugin<void> = {
     // What the other plugins add is there by then.
     void app.restored.then(() => sidebar.ready());
   }
-};
+});

@@ -9,8 +9,9 @@ import { Debouncer } from '@lumino/polling';
 
 import { shared, takes } from '../commands/args';
 import { ask } from '../commands/dialogs';
+import { copyOf, freeName } from './copies';
 import { DiscoverWidget, EditorTab, EditorWidget, titleOf } from './editorWidgets';
-import { copyOf, freeName, ProfileDraft } from './profileDraft';
+import { ProfileDraft } from './profileDraft';
 import { stewardPlugin } from '../plugin';
 import { CommandIDs } from '../tokens';
 import { isObject, type JsonObject } from '../view/profileFields';

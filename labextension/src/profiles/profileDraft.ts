@@ -11,7 +11,7 @@ import { type ISignal, Signal } from '@lumino/signaling';
 import { sentence } from '../commands/failures';
 import type { IPreview, IProblem, IProfile, IStewardModel } from '../tokens';
 import { localCheck } from '../view/localCheck';
-import { type JsonObject, isObject, same, set, withoutRootChoice } from '../view/profileFields';
+import { type JsonObject, isObject, same, withoutRootChoice } from '../view/profileFields';
 
 /** Milliseconds after the last change until the server is asked what is wrong, and what a start would take. */
 const VALIDATE = 350;
@@ -364,27 +364,6 @@ export namespace ProfileDraft {
     /** What it begins with: a copy, or what was typed before the page was loaded again. */
     value?: JsonObject;
   }
-}
-
-/** What a copy of a profile says at first. */
-export function copyOf(profile: IProfile, trans: TranslationBundle): JsonObject {
-  const written = set(profile.written, ['lock'], undefined);
-  const system = written.system ?? profile.system;
-  return {
-    ...written,
-    title: trans.__('%1 (copy)', profile.title),
-    ...(system && !written.extends ? { system } : {})
-  };
-}
-
-/** A name that no profile has. */
-export function freeName(wanted: string, profiles: readonly IProfile[]): string {
-  const taken = new Set(profiles.map(profile => profile.name));
-  let name = wanted;
-  for (let count = 2; taken.has(name); count++) {
-    name = `${wanted}-${count}`;
-  }
-  return name;
 }
 
 /** Values by path of what a profile extends; null where it extends nothing. */

@@ -4,7 +4,7 @@ import { MessageLoop } from '@lumino/messaging';
 import { Widget } from '@lumino/widgets';
 import { act } from 'react-dom/test-utils';
 
-import { DetailsWidget } from '../details';
+import { DetailsWidget } from '../detailsWidget';
 import { cluster } from '../../view/__tests__/sample';
 import { FakeModel } from '../../__tests__/fakeModel';
 

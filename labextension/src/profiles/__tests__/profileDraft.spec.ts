@@ -1,7 +1,8 @@
 import { nullTranslator } from '@jupyterlab/translation';
 
 import { StewardError } from '../../api/errors';
-import { baseOf, copyOf, freeName, ProfileDraft } from '../profileDraft';
+import { copyOf, freeName } from '../copies';
+import { baseOf, ProfileDraft } from '../profileDraft';
 import type { IProblem, IProfile } from '../../tokens';
 import { SCHEMA } from '../../view/__tests__/schema';
 import { FakeModel, profile } from '../../__tests__/fakeModel';

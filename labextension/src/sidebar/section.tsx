@@ -5,6 +5,7 @@ import { type LabIcon, ReactWidget, Toolbar } from '@jupyterlab/ui-components';
 import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import type { Message } from '@lumino/messaging';
 import type { ISignal } from '@lumino/signaling';
+import { AccordionPanel } from '@lumino/widgets';
 import * as React from 'react';
 
 import type { SidebarContext } from './sidebarContext';
@@ -88,6 +89,12 @@ export abstract class Section extends ReactWidget implements Toolbar.IWidgetTool
     }
   }
 
+  protected onAfterAttach(message: Message): void {
+    super.onAfterAttach(message);
+    // Moved to another panel, it has another title.
+    this._dressTitle();
+  }
+
   protected onAfterShow(message: Message): void {
     super.onAfterShow(message);
     if (this._old) {
@@ -99,10 +106,11 @@ export abstract class Section extends ReactWidget implements Toolbar.IWidgetTool
     for (const button of this._changing) {
       button.setHidden(this.context.model.readOnly);
     }
-    const count = this.count();
-    const text = count ? String(count) : '';
-    if ((this.title.dataset.dskCount ?? '') !== text) {
-      this.title.dataset = { ...this.title.dataset, dskCount: text };
+    if (this.parent instanceof AccordionPanel) {
+      // Not by `this.title`: its element would be made anew, and lose the focus and JupyterLab's way to move the section.
+      const title = this.parent.titles[this.parent.widgets.indexOf(this)];
+      const count = this.count();
+      title.dataset.dskCount = count ? String(count) : '';
     }
   }
 

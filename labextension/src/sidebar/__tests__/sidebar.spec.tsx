@@ -102,7 +102,19 @@ describe('the panel', () => {
     expect(screen.getByText('name of a')).toBeInTheDocument();
     expect(screen.getByText('name of b')).toBeInTheDocument();
     expect(screen.queryByText('No cluster yet')).toBeNull();
-    expect(sidebar.widgets[0].title.dataset.dskCount).toBe('2');
+    expect(sidebar.accordionPanel.titles[0].dataset.dskCount).toBe('2');
+  });
+
+  it('keeps the title of a section, and so its focus, when the number in it changes', async () => {
+    const model = known();
+    const sidebar = await panel(model);
+    const [title] = sidebar.accordionPanel.titles;
+    title.focus();
+    act(() => model.show(cluster('a')));
+    await settled();
+    expect(sidebar.accordionPanel.titles[0]).toBe(title);
+    expect(title).toHaveFocus();
+    expect(title.dataset.dskCount).toBe('1');
   });
 
   it('says that the server is not heard, and offers nothing then', async () => {

@@ -5,6 +5,8 @@ import { Signal } from '@lumino/signaling';
 
 import type { ICluster, IConnection, IProfile, IStewardModel } from '../tokens';
 
+export { profile } from './facts';
+
 export class FakeModel {
   connection: IConnection = { state: 'ok', since: 0, message: null };
   status: IStewardModel['status'] = null;
@@ -71,22 +73,4 @@ export class FakeModel {
       }
     }) as unknown as IStewardModel;
   }
-}
-
-export function profile(name: string, more: Partial<IProfile> = {}): IProfile {
-  return {
-    name,
-    title: `Title of ${name}`,
-    description: null,
-    system: 'local',
-    source: null,
-    level: 'user',
-    editable: true,
-    locked: [],
-    launcher: false,
-    problems: [],
-    written: {},
-    resolved: {},
-    ...more
-  };
 }

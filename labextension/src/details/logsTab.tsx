@@ -9,6 +9,7 @@ import type { IDetailsOfProps } from './detailsWidget';
 import { useChanged } from '../hooks';
 import { logOf } from './logNames';
 import type { ILog, IStewardModel } from '../tokens';
+import { Failure } from '../view/Failure';
 import { LogViewer } from '../view/LogViewer';
 
 /** Bytes of a log that are asked for at once when all of it is saved: the most that the server gives. */
@@ -51,14 +52,7 @@ export function LogsTab({
 
   const refresh = (): void => setTurn(turn + 1);
   if (failure !== null) {
-    return (
-      <div className="dsk-Message dsk-mod-error" role="alert">
-        <span>{failure}</span>
-        <button type="button" className="dsk-Button" onClick={refresh}>
-          {trans.__('Try again')}
-        </button>
-      </div>
-    );
+    return <Failure message={failure} onAgain={refresh} trans={trans} />;
   }
   return (
     <LogViewer

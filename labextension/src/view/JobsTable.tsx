@@ -5,8 +5,9 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 import type { IJob, ILoss } from '../tokens';
 import { timeOfDay } from './format';
-import { Table, type IColumn } from './Table';
 import { useLatest } from './hooks';
+import { Table, type IColumn } from './Table';
+import { LogButton, Status, type StatusLook } from './TableCells';
 
 export interface IJobsTableProps {
   jobs: readonly IJob[];
@@ -57,6 +58,7 @@ function jobColumns(
   now: number,
   onLog: (job: string) => void
 ): IColumn<IJob>[] {
+  const known = states(trans);
   const columns: (IColumn<IJob> | null)[] = [
     {
       key: 'id',
@@ -82,7 +84,7 @@ function jobColumns(
       width: 90,
       grow: 1,
       value: job => job.state,
-      render: job => <JobState state={job.state} trans={trans} />
+      render: job => <Status status={job.state} known={known} />
     },
     {
       key: 'reason',
@@ -136,28 +138,20 @@ function jobColumns(
       grow: 0,
       render: (job, reached) =>
         job.id === null ? null : (
-          <button
-            type="button"
-            className="dsk-Button dsk-mod-small"
+          <LogButton
+            label={trans.__('Log of job %1', job.id)}
             tabIndex={reached ? 0 : -1}
-            aria-label={trans.__('Log of job %1', job.id)}
+            trans={trans}
             onClick={() => job.id !== null && onLog(job.id)}
-          >
-            {trans.__('Log')}
-          </button>
+          />
         )
     }
   ];
   return columns.filter((column): column is IColumn<IJob> => column !== null);
 }
 
-interface IJobStateProps {
-  state: string;
-  trans: TranslationBundle;
-}
-
-function JobState({ state, trans }: IJobStateProps): React.ReactElement {
-  const known: Record<string, [string, string, string]> = {
+function states(trans: TranslationBundle): Record<string, StatusLook> {
+  return {
     intended: ['◌', 'wait', trans.__('intended')],
     submitted: ['◌', 'wait', trans.__('submitted')],
     queued: ['◔', 'wait', trans.__('queued')],
@@ -170,13 +164,6 @@ function JobState({ state, trans }: IJobStateProps): React.ReactElement {
     lost: ['▲', 'error', trans.__('lost')],
     released: ['○', 'muted', trans.__('released')]
   };
-  const [glyph, look, word] = known[state] ?? ['○', 'muted', state];
-  return (
-    <span className={`dsk-Status dsk-mod-${look}`}>
-      <span aria-hidden="true">{glyph} </span>
-      {word}
-    </span>
-  );
 }
 
 interface ILossesProps {
@@ -208,14 +195,11 @@ function Losses({ losses, now, trans, onLog }: ILossesProps): React.ReactElement
                   : trans.__('on %1, %2', loss.node, timeOfDay(loss.at, now))}
               </span>
               {loss.id !== null && (
-                <button
-                  type="button"
-                  className="dsk-Button dsk-mod-small"
-                  aria-label={trans.__('Log of job %1', loss.id)}
+                <LogButton
+                  label={trans.__('Log of job %1', loss.id)}
+                  trans={trans}
                   onClick={() => loss.id !== null && onLog(loss.id)}
-                >
-                  {trans.__('Log')}
-                </button>
+                />
               )}
             </div>
             <p className="dsk-Loss-reason">{loss.reason}</p>

@@ -3,6 +3,7 @@
  */
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
+import { Failure } from './Failure';
 import { bytes } from './format';
 import { LogLines } from './LogLines';
 import { useLogSearch } from './LogSearch';
@@ -102,14 +103,7 @@ export function LogReader(props: ILogReaderProps): React.ReactElement {
         onDownload={props.onDownload}
         trans={trans}
       />
-      {error !== null && (
-        <div className="dsk-Message dsk-mod-error" role="alert">
-          <span>{error}</span>
-          <button type="button" className="dsk-Button" onClick={reading.again}>
-            {trans.__('Try again')}
-          </button>
-        </div>
-      )}
+      {error !== null && <Failure message={error} onAgain={reading.again} trans={trans} />}
       {ranged && log.start > 0 && (
         <div className="dsk-LogViewer-earlier">
           <span>{trans.__('%1 before this are not read yet.', bytes(log.start))}</span>

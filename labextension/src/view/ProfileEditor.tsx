@@ -4,6 +4,7 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 import type { IProblem } from '../tokens';
+import { Failure } from './Failure';
 import { PreviewPane, type IPreviewPaneProps } from './PreviewPane';
 import { ProfileForm, type IProfileFormHandle, type IProfileFormProps } from './ProfileForm';
 
@@ -156,12 +157,7 @@ export function ProfileEditor(props: IProfileEditorProps): React.ReactElement {
               onChange={props.onChange}
             />
           ) : props.formError !== null ? (
-            <div className="dsk-Message dsk-mod-error" role="alert">
-              <span>{props.formError}</span>
-              <button type="button" className="dsk-Button" onClick={props.onReload}>
-                {trans.__('Try again')}
-              </button>
-            </div>
+            <Failure message={props.formError} onAgain={props.onReload} trans={trans} />
           ) : (
             <p className="dsk-Quiet" role="status">
               {trans.__('Reading the profile…')}

@@ -178,29 +178,19 @@ export function ScaleForm({
         </div>
       ) : (
         <div className="dsk-Scale-row">
-          <label className="dsk-Scale-limit">
-            {trans.__('from')}
-            <input
-              ref={first}
-              className="dsk-Input dsk-mod-number"
-              type="number"
-              min={0}
-              value={least}
-              aria-label={trans.__('At least, in %1', jobs)}
-              onChange={event => setLeast(whole(event.target.value))}
-            />
-          </label>
-          <label className="dsk-Scale-limit">
-            {trans.__('to')}
-            <input
-              className="dsk-Input dsk-mod-number"
-              type="number"
-              min={0}
-              value={most}
-              aria-label={trans.__('At most, in %1', jobs)}
-              onChange={event => setMost(whole(event.target.value))}
-            />
-          </label>
+          <Limit
+            ref={first}
+            title={trans.__('from')}
+            label={trans.__('At least, in %1', jobs)}
+            value={least}
+            onChange={setLeast}
+          />
+          <Limit
+            title={trans.__('to')}
+            label={trans.__('At most, in %1', jobs)}
+            value={most}
+            onChange={setMost}
+          />
           <span>{jobs}</span>
         </div>
       )}
@@ -261,3 +251,31 @@ function useReach(value: number, step: number): { max: number; step: number } {
   }
   return reach.current;
 }
+
+interface ILimitProps {
+  title: string;
+  label: string;
+  value: number;
+  onChange: (value: number) => void;
+}
+
+/** One end of what the size may be. */
+const Limit = React.forwardRef<HTMLInputElement, ILimitProps>(function Limit(
+  { title, label, value, onChange },
+  ref
+) {
+  return (
+    <label className="dsk-Scale-limit">
+      {title}
+      <input
+        ref={ref}
+        className="dsk-Input dsk-mod-number"
+        type="number"
+        min={0}
+        value={value}
+        aria-label={label}
+        onChange={event => onChange(whole(event.target.value))}
+      />
+    </label>
+  );
+});

@@ -7,6 +7,7 @@ import type { IWorker } from '../tokens';
 import { bytes, grouped } from './format';
 import { useLatest } from './hooks';
 import { Table, type IColumn } from './Table';
+import { LogButton, Status, type StatusLook } from './TableCells';
 
 export interface IWorkersTableProps {
   workers: readonly IWorker[];
@@ -46,6 +47,7 @@ function workerColumns(
   jobs: boolean,
   onLog: (worker: IWorker) => void
 ): IColumn<IWorker>[] {
+  const known = statuses(trans);
   const columns: (IColumn<IWorker> | null)[] = [
     {
       key: 'name',
@@ -61,7 +63,7 @@ function workerColumns(
       width: 80,
       grow: 1,
       value: worker => worker.status,
-      render: worker => <WorkerStatus status={worker.status} trans={trans} />
+      render: worker => <Status status={worker.status} known={known} />
     },
     {
       key: 'host',
@@ -147,29 +149,20 @@ function workerColumns(
       width: 56,
       grow: 0,
       render: (worker, reached) => (
-        <button
-          type="button"
-          className="dsk-Button dsk-mod-small"
+        <LogButton
+          label={trans.__('Log of %1', worker.name)}
           tabIndex={reached ? 0 : -1}
-          aria-label={trans.__('Log of %1', worker.name)}
+          trans={trans}
           onClick={() => onLog(worker)}
-        >
-          {trans.__('Log')}
-        </button>
+        />
       )
     }
   ];
   return columns.filter((column): column is IColumn<IWorker> => column !== null);
 }
 
-interface IWorkerStatusProps {
-  status: string;
-  trans: TranslationBundle;
-}
-
-/** Glyph and word: never colour alone. */
-function WorkerStatus({ status, trans }: IWorkerStatusProps): React.ReactElement {
-  const known: Record<string, [string, string, string]> = {
+function statuses(trans: TranslationBundle): Record<string, StatusLook> {
+  return {
     running: ['●', 'ok', trans.__('running')],
     paused: ['◆', 'warn', trans.__('paused')],
     closing: ['◌', 'wait', trans.__('closing')],
@@ -177,13 +170,6 @@ function WorkerStatus({ status, trans }: IWorkerStatusProps): React.ReactElement
     closed: ['○', 'muted', trans.__('closed')],
     init: ['◌', 'wait', trans.__('starting')]
   };
-  const [glyph, look, word] = known[status] ?? ['○', 'muted', status];
-  return (
-    <span className={`dsk-Status dsk-mod-${look}`}>
-      <span aria-hidden="true">{glyph} </span>
-      {word}
-    </span>
-  );
 }
 
 interface IMemoryBarProps {

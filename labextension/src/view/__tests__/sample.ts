@@ -3,6 +3,7 @@
  */
 import { nullTranslator } from '@jupyterlab/translation';
 
+import * as facts from '../../__tests__/facts';
 import type { ICluster, IProfile } from '../../tokens';
 
 export const trans = nullTranslator.load('dask_steward');
@@ -14,17 +15,13 @@ const GB = 1e9;
 
 /** A Slurm cluster of 5 jobs with 4 workers and 24 cores each, of which 3 run. */
 export function cluster(more: Partial<ICluster> = {}): ICluster {
-  return {
-    id: 'c1',
+  return facts.cluster('c1', {
     name: 'pangeo',
     profile: 'normal',
     profile_title: 'Slurm · normal',
     system: 'slurm',
-    state: 'running',
-    reason: null,
     since: NOW - 18 * 60,
     created: NOW - 20 * 60,
-    ready: true,
     tenure: 'kernel',
     owner: { kind: 'kernel', pid: 1, host: 'login1', kernel_id: 'k1', session: 'work/ocean.ipynb' },
     host: 'login1',
@@ -32,10 +29,8 @@ export function cluster(more: Partial<ICluster> = {}): ICluster {
     threads: 48,
     cpu: { used: 34, limit: 48 },
     memory: { limit: 240 * GB, used: 100 * GB, spilled: 0 },
-    tasks: { groups: [], per_second: 0 },
     scheduler: { address: 'tls://10.0.0.1:8786', dashboard: true, dashboard_reason: null },
     spend: { held: 3600, busy: 0, cores: 48 },
-    adapt: null,
     groups: {
       main: {
         asked: 20,
@@ -49,16 +44,9 @@ export function cluster(more: Partial<ICluster> = {}): ICluster {
     },
     unit: { workers: 4, cores: 24, memory: 48 * GB },
     jobs: { total: 5, queued: 2, running: 3, expected_start: null },
-    losses: [],
-    warnings: [],
-    idle_since: null,
-    ends_at: null,
-    ends_by: null,
-    logs_until: null,
-    stale: null,
     seen: NOW,
     ...more
-  };
+  });
 }
 
 /** Work under way. */
@@ -71,19 +59,10 @@ export const BUSY: ICluster['tasks'] = {
 };
 
 export function profile(more: Partial<IProfile> = {}): IProfile {
-  return {
-    name: 'normal',
+  return facts.profile('normal', {
     title: 'Slurm · normal',
-    description: null,
     system: 'slurm',
     source: '/home/ann/.jupyter/dask_profiles/normal.yaml',
-    level: 'user',
-    editable: true,
-    locked: [],
-    launcher: false,
-    problems: [],
-    written: {},
-    resolved: {},
     ...more
-  };
+  });
 }

@@ -13,6 +13,8 @@ import { StateLine } from './StateLine';
 import { useAction } from './useAction';
 import { Why } from './Why';
 
+export type { IClusterActions } from './clusterActions';
+
 export interface IClusterCardProps {
   cluster: ICluster;
   open: boolean;

@@ -2,7 +2,6 @@
  * What a person sees: React components that take plain data, callbacks and `trans`, shared with the notebook's widget.
  */
 export * from './Banner';
-export * from './clusterActions';
 export * from './ClusterCard';
 export * from './ClusterList';
 export * from './DashboardList';

@@ -87,6 +87,11 @@ export class Sidebar extends SidePanel implements IMovableSectionSource {
     const order = this._sections.indexOf(widget as Section);
     const at = this.widgets.findIndex(one => this._sections.indexOf(one as Section) > order);
     this.insertWidget(at < 0 ? this.widgets.length : at, widget as Section);
+    // Lumino puts what is new at the end of the page, whatever its place; the Tab key goes by the page.
+    const panel = this.accordionPanel;
+    panel.widgets.forEach((one, index) =>
+      panel.node.append(panel.titles[index], one.node, panel.handles[index])
+    );
     const entry = this.getSections().find(one => one.widget === widget);
     if (entry) {
       this._sectionAdded.emit(entry);

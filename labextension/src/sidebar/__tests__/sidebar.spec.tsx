@@ -212,6 +212,8 @@ describe('a section that is moved to another panel', () => {
     sidebar.sectionAdded.connect((_, entry) => added(entry.id));
     sidebar.reinsertSection(moved as Widget);
     expect(sidebar.widgets.map(one => one.id).indexOf(id)).toBe(1);
+    const titles = [...sidebar.node.querySelectorAll('.jp-AccordionPanel-title')];
+    expect(titles).toEqual([...sidebar.accordionPanel.titles]);
     expect(added).toHaveBeenCalledWith(id);
   });
 });

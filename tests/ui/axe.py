@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page
 
+from tests.ui.look import THEMES, set_theme
+
 AXE = Path(__file__).resolve().parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -34,7 +36,8 @@ def violations(page: Page, *selectors: str) -> list[str]:
             const rules = Object.fromEntries(off.map(id => [id, {enabled: false}]));
             const result = await axe.run(
                 {include: selectors.map(selector => [selector])},
-                {runOnly: {type: 'tag', values: tags}, rules, resultTypes: ['violations']}
+                // What is inside a frame is Bokeh's page of Dask's; the frame itself is ours.
+                {runOnly: {type: 'tag', values: tags}, rules, resultTypes: ['violations'], iframes: false}
             );
             return result.violations;
         }""",
@@ -48,7 +51,13 @@ def _line(rule: dict[str, Any], node: dict[str, Any]) -> str:
     return f"{rule['id']} ({rule['impact']}): {where}\n    {node['html'][:200]}\n    {node['failureSummary']}"
 
 
-def assert_none(page: Page, *selectors: str) -> None:
-    """Fail if axe-core finds anything wrong in parts of a page."""
-    found = violations(page, *selectors)
+def three_themes(page: Page, *selectors: str) -> None:
+    """Fail if axe-core finds anything wrong in parts of a page, in each theme."""
+    found = []
+    # That which the page has is the first: a change takes longer than a look.
+    has = page.evaluate("() => document.body.dataset.jpThemeName")
+    for theme in sorted(THEMES, key=lambda one: THEMES[one] != has):
+        if THEMES[theme] != has:
+            set_theme(page, theme)
+        found += [f"[{theme}] {one}" for one in violations(page, *selectors)]
     assert not found, "\n".join(found)

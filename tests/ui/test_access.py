@@ -7,10 +7,10 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.ui import axe
+from tests.ui.axe import three_themes
 from tests.ui.keyboard import Keyboard
 from tests.ui.lab import Lab, until
-from tests.ui.look import THEMES, picture, set_theme, set_width
+from tests.ui.look import picture, set_width
 from tests.ui.notebook import Notebook
 from tests.ui.panel import START, Panel
 
@@ -22,15 +22,6 @@ title: Broken
 system: local
 scale: {workers: two}
 """
-
-
-def three_themes(page: Page, *selectors: str) -> None:
-    """Look for faults in parts of the page, in each theme."""
-    found = []
-    for theme in THEMES:
-        set_theme(page, theme)
-        found += [f"[{theme}] {one}" for one in axe.violations(page, *selectors)]
-    assert not found, "\n".join(found)
 
 
 @pytest.mark.timeout(240, func_only=True)
@@ -60,6 +51,14 @@ def test_no_fault_in_three_themes(lab: Lab, page: Page, panel: Panel) -> None:
         tab.click()
         expect(tab).to_have_attribute("aria-selected", "true")
         three_themes(page, ".dsk-Details")
+
+    # A tab with a dashboard, and one that has nothing to show.
+    panel.run("dask-steward:open-dashboard", id=card.id, path="individual-task-stream", title="Task Stream")
+    expect(page.locator(".dsk-Page:visible iframe")).to_be_visible(timeout=START)
+    three_themes(page, ".dsk-Page")
+    panel.run("dask-steward:open-dashboard-url", url=f"http://127.0.0.1:{lab.port}/no-such-page")
+    expect(page.locator(".dsk-PageNotice:visible")).to_contain_text("There is no such page", timeout=START)
+    three_themes(page, ".dsk-Page:has(.dsk-mod-alone)")
 
     # A form for a profile, with what is wrong in it.
     panel.run("dask-steward:edit-profile", name="broken")

@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.support.private_slurm import PrivateSlurm
+from tests.ui.axe import three_themes
 from tests.ui.lab import Lab, until
 from tests.ui.look import WIDTH, picture, set_width
 from tests.ui.panel import START, Editor, Panel
@@ -169,7 +170,10 @@ def test_profiles_are_discovered(lab: Lab, queue: PrivateSlurm, page: Page, pane
     found = page.locator(".dsk-Discover > li")
     expect(found.filter(has_text="normal")).to_have_count(1, timeout=START)
     picture(page, "discover")
+    found.locator("summary").first.click()
+    three_themes(page, ".dsk-Editor:has(.dsk-Discover)")
     before = {path.name for path in lab.profiles.glob("*.yaml")}
     page.get_by_role("button", name="Write the profiles").click()
     until(lambda: {path.name for path in lab.profiles.glob("*.yaml")} - before)
     expect(page.locator(".dsk-Preview-news")).to_contain_text(re.compile("written"), timeout=START)
+    three_themes(page, ".dsk-Editor:has(.dsk-Discover)")

@@ -26,7 +26,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Error, Page, expect, sy
 
 from tests.support.installed import Installed, installed
 from tests.support.server_log import OURS
-from tests.ui.lab import PATIENCE, Lab
+from tests.ui.lab import PATIENCE, Lab, until
 from tests.ui.panel import Panel
 
 BROWSERS = ("/usr/lib/chromium/chromium-headless-shell", "chromium")
@@ -185,6 +185,12 @@ def wait_until_ready(page: Page) -> None:
     page.wait_for_function("() => window.jupyterapp !== undefined", timeout=PATIENCE * 1000)
     page.evaluate("() => window.jupyterapp.restored.then(() => true)")
     page.wait_for_function("() => !document.querySelector('#jupyterlab-splash')")
+
+
+def wait_until_saved(lab: Lab, page: Page, done: Callable[[dict[str, Any]], object]) -> None:
+    """Wait until a page has stored what it shows with its workspace, a while after a change: a reload restores that."""
+    name = page.url.split("/workspaces/")[1].split("?")[0]
+    until(lambda: done(lab.ask(f"/lab/api/workspaces/{name}")["data"]))
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from playwright.sync_api import Page, expect
 
 from tests.support.server_log import complaints
-from tests.ui.conftest import wait_until_ready
+from tests.ui.conftest import wait_until_ready, wait_until_saved
 from tests.ui.lab import Lab, until
 from tests.ui.look import picture
 from tests.ui.notebook import Notebook
@@ -103,7 +103,9 @@ def test_dashboards_are_tabs_that_come_back_after_a_reload(lab: Lab, page: Page,
         drawn = frame.content_frame.locator(".bk-Canvas, .bk-CanvasPanel, canvas, .bk-Figure").first
         expect(drawn).to_be_attached(timeout=START)
     picture(page, "dashboards")
-    page.wait_for_timeout(1_500)  # the workspace is saved a second after a change
+    wait_until_saved(
+        lab, page, lambda told: str(told.get("layout-restorer:data")).count("dask-steward-dashboards:") >= 3
+    )
 
     page.reload()
     wait_until_ready(page)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.ui.conftest import wait_until_ready
+from tests.ui.conftest import wait_until_ready, wait_until_saved
 from tests.ui.lab import PATIENCE, Lab, until
 from tests.ui.panel import START, Panel
 from tests.ui.seen import watch
@@ -66,12 +66,6 @@ def switched_off(lab: Lab, *parts: str) -> Iterator[None]:
         path.unlink()
 
 
-def saved(lab: Lab, page: Page, key: str, done: Callable[[Any], object]) -> None:
-    """Wait until the page has stored something with its workspace, where a reload finds it."""
-    name = page.url.split("/workspaces/")[1].split("?")[0]
-    until(lambda: done(lab.ask(f"/lab/api/workspaces/{name}")["data"].get(key)))
-
-
 @pytest.mark.timeout(240, func_only=True)
 def test_each_part_can_be_switched_off_and_the_rest_works(lab: Lab, idle: str, page: Page) -> None:
     """And nothing is said about it on the console: the page's fixture looks."""
@@ -116,7 +110,7 @@ def test_sections_are_as_they_were_left(lab: Lab, idle: str, page: Page, panel: 
         held = sections.get("dask-steward-held", {}).get("size", 0)
         return not sections.get("dask-steward-profiles", {}).get("open", True) and abs(held - share) < 0.1
 
-    saved(lab, page, "dask-steward:sidebar", is_kept)
+    wait_until_saved(lab, page, lambda told: is_kept(told.get("dask-steward:sidebar")))
 
     page.reload()
     wait_until_ready(page)
@@ -137,8 +131,10 @@ def test_a_section_is_moved_to_another_panel_and_back(lab: Lab, idle: str, page:
     profiles = page.locator("#dask-steward-profiles")
     choose(panel.section("Profiles"), "Move to File Browser")
     expect(panel.section("Profiles")).to_have_count(0)
-    saved(lab, page, "dask-steward:sidebar", lambda told: True)
-    page.wait_for_timeout(1_500)
+    # JupyterLab's own memory of what was moved where, whatever it calls it.
+    wait_until_saved(
+        lab, page, lambda told: any("section" in key and "dask-steward-profiles" in str(told[key]) for key in told)
+    )
 
     page.reload()
     wait_until_ready(page)

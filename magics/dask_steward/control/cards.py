@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
-from dask_steward.server.models import (
+from dask_steward.control.card_models import (
     Cluster,
     Counts,
     Cpu,

@@ -6,8 +6,7 @@
  */
 
 /** `waiting` has open tasks of which none runs; the last three are final. */
-export type ComputationStatus =
-  'waiting' | 'running' | 'finished' | 'erred' | 'cancelled';
+export type ComputationStatus = 'waiting' | 'running' | 'finished' | 'erred' | 'cancelled';
 
 /** Tasks of one kind. */
 export interface IGroupProgress {

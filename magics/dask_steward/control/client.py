@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import httpx
 
 from dask_steward import errors
 from dask_steward.errors import KeeperGone, StewardError
+from dask_steward.progress_data import Computation
 
 #: Seconds for a call; retiring workers with much data takes longer, so `scale` has its own.
 CALL_LIMIT = 10.0
@@ -118,6 +119,14 @@ class Control:
     def restart_workers(self) -> dict[str, Any]:
         """Start all workers' processes again: how many are ``back``, and names of those ``late`` or left ``fixed``."""
         found: dict[str, Any] = self._call("POST", "/restart", timeout=RESTART_LIMIT)
+        return found
+
+    def progress(
+        self, groups: Collection[str] | None = None, client: str | None = None, since: float | None = None
+    ) -> list[Computation]:
+        """Return computations, oldest first: of these task groups, of this client, submitted since then."""
+        asked = {"groups": None if groups is None else list(groups), "client": client, "since": since}
+        found: list[Computation] = self._call("POST", "/progress", asked)["computations"]
         return found
 
     def stop(self, reason: str, timeout: float = CALL_LIMIT) -> None:

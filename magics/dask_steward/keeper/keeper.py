@@ -22,6 +22,7 @@ from dask_steward.keeper.facts import Facts
 from dask_steward.keeper.guardian import Guardian
 from dask_steward.keeper.logs import collect_logs
 from dask_steward.keeper.observer import Observer
+from dask_steward.keeper.progress import ask_progress
 from dask_steward.keeper.request import Request
 from dask_steward.keeper.restarting import restart
 from dask_steward.keeper.rows import Rows
@@ -29,6 +30,7 @@ from dask_steward.keeper.sizes import Sizes
 from dask_steward.keeper.state import Parts, state_of
 from dask_steward.ledger import entries
 from dask_steward.ledger.holdings import HoldingsLog
+from dask_steward.progress_data import Computation
 from dask_steward.release.releaser import write_end
 
 logger = logging.getLogger(__name__)
@@ -382,6 +384,10 @@ class Keeper:
         return await collect_logs(
             self.request.folder, self.parts.agent, job=job, worker=worker, keeper=keeper, tail=tail
         )
+
+    async def progress(self, given: dict[str, Any]) -> list[Computation]:
+        """Return the progress of computations: of ``groups``, of a ``client``, ``since`` then."""
+        return await ask_progress(self, given)
 
     async def identity(self) -> dict[str, Any]:
         """Return the scheduler's own description, with all workers."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dask_steward.keeper.observer import NOTHING, Observer
+from dask_steward.keeper.progress import completed
 from dask_steward.ledger import entries
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ def state_of(keeper: Keeper) -> dict[str, Any]:
     guard = keeper.guardian.identity
     idle_since = keeper.idle_since
     ends_at, ends_by = keeper.ends.at(idle_since) if not keeper.stopping else (None, None)
+    summary = observer.summary if observer is not None else NOTHING
     return {
         "format": entries.FORMAT,
         "id": request.id,
@@ -68,7 +70,8 @@ def state_of(keeper: Keeper) -> dict[str, Any]:
         "keeper": facts.keeper.to_json(),
         "guard": guard.to_json() if guard is not None else None,
         "workers": vars(counts) if counts is not None else {"asked": 0, "queued": 0, "running": 0, "lost": 0},
-        **(observer.summary if observer is not None else NOTHING),
+        **summary,
+        "computations": completed(summary["computations"], keeper),
         "scheduler": {
             "address": agent.address if agent is not None and not keeper.ended else None,
             "dashboard": pages.where if pages is not None else None,
@@ -92,6 +95,7 @@ def state_of(keeper: Keeper) -> dict[str, Any]:
         "warnings": [
             *(workforce.warnings if workforce is not None else ()),
             *keeper.system.warnings(),
+            *(observer.memory_warnings if observer is not None else ()),
             *([observer.mismatch] if observer is not None and observer.mismatch else ()),
         ],
         "logs": os.path.join(request.folder, entries.LOGS),

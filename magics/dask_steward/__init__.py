@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from dask_steward.control.api import clusters, get, held, profiles, start, sweep
+    from dask_steward.control.attaching import attach
     from dask_steward.control.cluster import Cluster
     from dask_steward.control.discover import Discovery, discover
     from dask_steward.control.held import Held
@@ -65,6 +66,7 @@ __all__ = [
     "TimeLimit",
     "UsageError",
     "WrongState",
+    "attach",
     "clusters",
     "compare",
     "discover",
@@ -83,6 +85,7 @@ _LAZY = {
     **dict.fromkeys(("compare", "preview"), "dask_steward.control.preview"),
     **dict.fromkeys(("Discovery", "discover"), "dask_steward.control.discover"),
     **dict.fromkeys(("Candidate", "Preview"), "dask_steward.control.previewed"),
+    "attach": "dask_steward.control.attaching",
     "_jupyter_server_extension_points": "dask_steward.server",
     "Cluster": "dask_steward.control.cluster",
     "Held": "dask_steward.control.held",

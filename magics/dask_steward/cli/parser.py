@@ -9,6 +9,7 @@ from dask_steward.cli import commands, discover, managing, preview
 from dask_steward.console.arguments import (
     Parser,
     add_adapt_options,
+    add_attach_options,
     add_idle_timeout,
     add_scale_options,
     add_start_options,
@@ -54,6 +55,23 @@ def build_parser(arguments: Sequence[str] | None = None) -> Parser:
         "--wait", type=seconds, metavar="SECONDS", help="give up, and give everything back, after this time"
     )
     wait.add_argument("--no-wait", action="store_true", help="do not wait until it runs")
+
+    words = "attach to a scheduler that somebody else owns, by its address or its scheduler file"
+    attach = _add(sub, "attach", commands.attach, words)
+    attach.add_argument("address", metavar="ADDRESS", nargs="?", help="such as tcp://localhost:8786")
+    add_attach_options(attach)
+    attach.add_argument("--profile", default="address", metavar="PROFILE", help="a profile of system: address")
+    attach.add_argument("--name", metavar="NAME", help="what it is called here (default: its address)")
+    attach.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", dest="settings", help="a field of the profile"
+    )
+    attach.add_argument(
+        "--tenure",
+        choices=("process", "detached"),
+        help="with whom the attachment ends (default: detached, or the process of --owner-pid)",
+    )
+    attach.add_argument("--owner-pid", type=whole(1), metavar="PID", help="detach when this process ends")
+    _cluster(_add(sub, "detach", commands.detach, "let go of a scheduler that somebody else owns; it goes on"))
 
     listing = _add(sub, "list", commands.list_clusters, "list the clusters")
     listing.add_argument("--all", action="store_true", help="also those that have ended")

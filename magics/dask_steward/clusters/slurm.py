@@ -16,6 +16,7 @@ from dask_steward import managers
 from dask_steward.clusters import jobqueue, jobscript, scheduler_script
 from dask_steward.clusters.agent import Agent
 from dask_steward.clusters.base import MAIN, HoldingView, Site, Workforce
+from dask_steward.clusters.foreign_pages import ForeignPages
 from dask_steward.clusters.groups import Group
 from dask_steward.clusters.line import Event, Line
 from dask_steward.clusters.queue import QueueWorkforce
@@ -165,7 +166,7 @@ class SlurmSystem(System):
         found = (self._scheduler_job and self._scheduler_job.warning, self._remote and self._remote.warning)
         return [one for one in found if one]
 
-    async def pages(self, agent: Agent, security: Security, listen: str, path: str) -> Pages | RemotePages:
+    async def pages(self, agent: Agent, security: Security, listen: str, path: str) -> Pages | RemotePages | ForeignPages:
         if self._scheduler_job is None:
             return await super().pages(agent, security, listen, path)
         made = RemotePages(agent.address, security, listen, path, self._scheduler_facts.get("pages"))

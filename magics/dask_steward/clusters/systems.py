@@ -6,7 +6,7 @@ import abc
 import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from dask_steward.clusters.base import HoldingView, Site, Workforce
 from dask_steward.errors import StartFailed
@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     from distributed.security import Security
 
     from dask_steward.clusters.agent import Agent
+    from dask_steward.clusters.foreign_pages import ForeignPages
     from dask_steward.clusters.scheduler import Pages
     from dask_steward.clusters.tunnel import RemotePages
 
 #: Module and class of each system; imported only in the keeper that needs it.
 _SYSTEMS = {
+    "address": ("dask_steward.clusters.address", "AddressSystem"),
     "local": ("dask_steward.clusters.local_system", "LocalSystem"),
     "slurm": ("dask_steward.clusters.slurm", "SlurmSystem"),
 }
@@ -67,6 +69,14 @@ class System(abc.ABC):
     folder: str
     tag: str
 
+    #: Whether somebody else owns the scheduler: it is looked at, and nothing is done to it.
+    foreign: ClassVar[bool] = False
+
+    @property
+    def tls(self) -> dict[str, str]:
+        """Paths of ``ca``, ``cert`` and ``key`` of a foreign scheduler; our own have the cluster's."""
+        return {}
+
     @property
     def options(self) -> Mapping[str, Any]:
         """The arguments of the Dask class."""
@@ -99,7 +109,7 @@ class System(abc.ABC):
         scheduler = await start_scheduler(self.scheduler_arguments(), start.security, tls=bool(start.tls))
         return LocalAgent(scheduler, f"{self.tag}-summary")
 
-    async def pages(self, agent: Agent, security: Security, listen: str, path: str) -> Pages | RemotePages:
+    async def pages(self, agent: Agent, security: Security, listen: str, path: str) -> Pages | RemotePages | ForeignPages:
         """Return Dask's pages, listening.
 
         Parameters

@@ -123,6 +123,12 @@ def label(state: State) -> str:
     return one_line(state.get("name") or state.get("profile") or state.get("id") or "cluster")
 
 
+def ended(state: State) -> str:
+    """Return the answer to a stop; a scheduler of somebody else goes on, and is only let go."""
+    word = state.get("state", "stopped")
+    return f"{label(state)}: {'detached' if state.get('foreign') and word == 'stopped' else word}"
+
+
 def reason(state: State) -> str:
     """Return why the cluster is in its state; while jobs wait, why the first of them does."""
     if state.get("reason"):

@@ -91,6 +91,7 @@ class SchedulerCard(Told):
     address: str | None = None
     dashboard: bool = False
     dashboard_reason: str | None = None
+    link: str | None = Field(default=None, description="The pages' own address, of a scheduler of somebody else.")
 
 
 class Spend(Told):
@@ -128,6 +129,7 @@ class Cluster(Told):
     profile: str | None
     profile_title: str | None
     system: str
+    foreign: bool = Field(description="Somebody else owns the scheduler: it is looked at, and let go, no more.")
     state: State
     reason: str | None
     since: float

@@ -63,6 +63,7 @@ def card_of(state: Mapping[str, Any], *, profile: Mapping[str, Any], seen: float
         profile=_text(state.get("profile")),
         profile_title=_text(profile.get("title")),
         system=str(state.get("system") or "unknown"),
+        foreign=bool(state.get("foreign")),
         state=state["state"] if state.get("state") in STATES else "starting",
         reason=_text(state.get("reason")),
         since=float(state.get("since") or state.get("created") or seen),
@@ -88,6 +89,7 @@ def card_of(state: Mapping[str, Any], *, profile: Mapping[str, Any], seen: float
             address=_text(scheduler.get("address")),
             dashboard=bool(scheduler.get("dashboard")),
             dashboard_reason=_text(scheduler.get("dashboard_reason")),
+            link=_text(scheduler.get("link")),
         ),
         spend=Spend(
             held=float(spend.get("core_seconds_held") or 0.0),

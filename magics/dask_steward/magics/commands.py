@@ -23,6 +23,7 @@ from dask_steward.console.tables import table
 from dask_steward.errors import ClusterNotFound, StewardError, UsageError, WrongState
 from dask_steward.magics import discovery
 from dask_steward.magics.announcing import ATTACHED, DETACHED, announce
+from dask_steward.magics.attaching import attached
 from dask_steward.magics.cells import Cells, Scope, bound, interruptible
 from dask_steward.magics.completion import Completer
 from dask_steward.magics.parser import cell_parser, line_parser, parse
@@ -37,6 +38,7 @@ _EXPLAINED = """Dask clusters from saved profiles.
 
     %dask_cluster start [PROFILE] [--jobs N | --workers N] [--adapt MIN MAX] [--set KEY=VALUE]... [--name NAME]
     %dask_cluster list | status | logs | dashboard | stop | attach NAME
+    %dask_cluster attach ADDRESS | attach --scheduler-file FILE | detach   (a scheduler that somebody else owns)
     %dask_cluster scale N [--unit UNIT] [--group GROUP] | adapt MIN MAX [--hold TIME] [--group GROUP]
     %dask_cluster rename NAME | tenure TENURE [--idle-timeout TIME] | restart-workers
     %dask_cluster profiles | preview PROFILE | discover slurm | held | sweep
@@ -195,8 +197,9 @@ class DaskClusterMagics(Magics):  # type: ignore[misc, unused-ignore]
         announce(ATTACHED, cluster)
 
     def _attach(self, args: argparse.Namespace) -> None:
-        cluster = ds.get(args.cluster)
+        foreign = attached(args)
         with interruptible():
+            cluster = foreign if foreign is not None else ds.get(args.cluster)
             self._use(cluster, cluster.get_client())
         _say(f"{sentences.label(cluster.state)}: {sentences.workers(cluster.state)}")
 
@@ -250,9 +253,16 @@ class DaskClusterMagics(Magics):  # type: ignore[misc, unused-ignore]
             for cluster in clusters:
                 self._forget(cluster)
                 cluster.close()
-                _say(f"{sentences.label(cluster.state)}: {cluster.state.get('state', 'stopped')}")
+                _say(sentences.ended(cluster.state))
         if not clusters:
             _say("no clusters")
+
+    def _detach(self, args: argparse.Namespace) -> None:
+        cluster = self._remote(args.cluster)
+        with interruptible():
+            cluster.detach()
+            self._forget(cluster)
+        _say(sentences.ended(cluster.state))
 
     def _forget(self, cluster: Cluster | OneMachine) -> None:
         """Close the client that was opened for a cluster, and take both names back."""

@@ -98,6 +98,8 @@ def __getattr__(name: str) -> Any:
     if name == "profiles":
         # The room of the same name would otherwise take the function's place once it is imported.
         return importlib.import_module(_LAZY[name]).profiles
+    if name == "widgets":
+        return importlib.import_module("dask_steward.widgets")
     if name not in _LAZY:
         if name == "__version__":
             from importlib.metadata import version

@@ -222,14 +222,20 @@ class Agent(abc.ABC):
 
     @abc.abstractmethod
     async def progress(
-        self, groups: Collection[str] | None = None, client: str | None = None, since: float | None = None
+        self,
+        groups: Collection[str] | None = None,
+        keys: Collection[str] | None = None,
+        client: str | None = None,
+        since: float | None = None,
     ) -> list[Computation]:
         """Return computations, oldest first.
 
         Parameters
         ----------
         groups : collection of str, optional
-            Only those that have one of these task groups, by Dask's own names.
+            Only those that have one of these task groups, by Dask's own names, or one of `keys`.
+        keys : collection of str, optional
+            Keys of tasks that are plain texts (of futures and delayed): all of one function are one group.
         client : str, optional
             Only those of this client.
         since : float, optional

@@ -19,6 +19,8 @@ from dask_steward.progress_data import Computation, GroupProgress, Status, TaskE
 
 #: Computations that are remembered; groups that are shown of each; computations that the state of a cluster has.
 REMEMBERED, GROUPS, SHOWN = 50, 20, 5
+#: Keys that are plain texts (futures, delayed) are remembered up to so many: all of one function are one group.
+KEYS = 10_000
 #: Seconds over which tasks per second are counted.
 RATE_WINDOW = 5.0
 _DONE = ("memory", "released", "forgotten", "erred")
@@ -42,6 +44,7 @@ class Record:
         self.number = number
         self.client: str | None = client
         self.groups: dict[Any, int] = {}
+        self.keys: set[str] = set()
         self.started = time.time()
         self.ended: float | None = None
         self.name = ""
@@ -63,6 +66,16 @@ class Record:
             name for name, _ in self._rows if name != _RESULT
         ][-1:]
         self.name = ", ".join(names[:3]) + (" …" if len(names) > 3 else "") or _RESULT
+
+    def remember(self, keys: set[str]) -> None:
+        """Keep keys by which it is found again."""
+        self.keys.update(itertools.islice(keys, max(0, KEYS - len(self.keys))))
+
+    def has(self, groups: Collection[str], keys: Collection[str]) -> bool:
+        """Tell whether a task group, or a task by its key, is one of its own."""
+        if not self.keys.isdisjoint(keys):
+            return True
+        return any(group.name in groups for group in self.groups)
 
     def _count(self, group: Any) -> tuple[int, int, int, int]:
         """Return tasks that are done, all, erred ones, and cancelled ones of a group."""
@@ -219,19 +232,24 @@ class Computations:
             Keys of its results.
         """
         fresh: dict[Any, int] = {}
+        texts: set[str] = set()
         for key in keys:
             task = tasks.get(key)
             if task is not None and task.state == "released":
                 group = task.group
                 fresh[group] = fresh.get(group, 0) + 1
+                if type(key) is str:
+                    texts.add(key)
         if not fresh:
             return
         ends = dict.fromkeys(tasks[key].group for key in wanted if key in tasks)
         # One that goes on: futures that are submitted one by one are one computation.
         for record in self._records:
             if record.ended is None and record.client == client and fresh.keys() <= record.groups.keys():
+                record.remember(texts)
                 return
         record = Record(next(self._numbers), client, self.tallies)
+        record.remember(texts)
         record.add(fresh, ends)
         self._records.append(record)
         if len(self._records) > REMEMBERED:
@@ -254,27 +272,31 @@ class Computations:
         self,
         spilled: Mapping[str, int],
         groups: Collection[str] | None = None,
+        keys: Collection[str] | None = None,
         client: str | None = None,
         since: float | None = None,
     ) -> list[Computation]:
-        """Return computations, oldest first: of these groups, of this client, and not ended before `since`.
+        """Return computations, oldest first: of these groups or keys, of this client, and not begun before `since`.
 
         Parameters
         ----------
         spilled : mapping
             Bytes on disk by name of group.
         groups : collection of str, optional
-            Names of Dask's task groups; by default all.
+            Names of Dask's task groups; by default all, unless `keys` are given.
+        keys : collection of str, optional
+            Keys of tasks that are plain texts.
         client : str, optional
             Id of a client; by default all.
         since : float, optional
             Seconds since the epoch.
         """
         now = time.time()
-        wanted = None if groups is None else set(groups)
+        every = groups is None and keys is None
+        names, texts = set(groups or ()), set(keys or ())
         found = []
         for record in list(self._records):
-            if wanted is not None and not any(group.name in wanted for group in record.groups):
+            if not every and not record.has(names, texts):
                 continue
             if client is not None and record.client != client:
                 continue

@@ -229,9 +229,13 @@ class LocalAgent(Agent):
         }
 
     async def progress(
-        self, groups: Collection[str] | None = None, client: str | None = None, since: float | None = None
+        self,
+        groups: Collection[str] | None = None,
+        keys: Collection[str] | None = None,
+        client: str | None = None,
+        since: float | None = None,
     ) -> list[Computation]:
-        return self._plugin.progress(self.scheduler, groups, client, since)
+        return self._plugin.progress(self.scheduler, groups, keys, client, since)
 
     async def idle_since(self) -> float | None:
         since = self.scheduler.check_idle()

@@ -250,11 +250,15 @@ class RemoteAgent(Agent):
         return dict(await self._look("summary", nothing))
 
     async def progress(
-        self, groups: Collection[str] | None = None, client: str | None = None, since: float | None = None
+        self,
+        groups: Collection[str] | None = None,
+        keys: Collection[str] | None = None,
+        client: str | None = None,
+        since: float | None = None,
     ) -> list[Computation]:
         # Not the last answer, which may have been to another question.
-        chosen = None if groups is None else list(groups)
-        found: list[Computation] = await self._ask("progress", LOOK_LIMIT, groups=chosen, client=client, since=since)
+        given = {"groups": groups and list(groups), "keys": keys and list(keys), "client": client, "since": since}
+        found: list[Computation] = await self._ask("progress", LOOK_LIMIT, **given)
         return found
 
     async def idle_since(self) -> float | None:

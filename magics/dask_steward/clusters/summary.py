@@ -89,12 +89,13 @@ class SummaryPlugin(SchedulerPlugin):
         self,
         scheduler: Scheduler,
         groups: Collection[str] | None = None,
+        keys: Collection[str] | None = None,
         client: str | None = None,
         since: float | None = None,
     ) -> list[Computation]:
-        """Return the computations of these task groups, of this client, that began after `since`; oldest first."""
+        """Return the computations of these task groups or keys, of this client, begun after `since`; oldest first."""
         spilled = spilled_by_group(scheduler.workers.values())
-        found = self._computations.select(spilled, groups, client, since)
+        found = self._computations.select(spilled, groups, keys, client, since)
         return [self._judged(scheduler, one) for one in found]
 
     def _judged(self, scheduler: Scheduler, one: Computation) -> Computation:

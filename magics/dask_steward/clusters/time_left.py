@@ -89,8 +89,8 @@ def work_left(kinds: Sequence[Kind]) -> tuple[float, float] | None:
 
     Examples
     --------
-    >>> work_left([Kind(open=100, finished=100, seconds=100.0)])
-    (90.0, 110.0)
+    >>> work_left([Kind(open=64, finished=64, seconds=64.0)])
+    (56.0, 72.0)
     """
     seen = [kind.seconds / kind.finished for kind in kinds if kind.finished and kind.seconds > 0]
     if not seen:

@@ -13,6 +13,7 @@ from dask_steward.console.held import clock, groups_table, holdings_table, losse
 from dask_steward.console.moments import ago
 from dask_steward.console.tables import fields, one_line
 from dask_steward.errors import ClusterNotFound
+from dask_steward.units import size_text as size
 
 State = Mapping[str, Any]
 
@@ -43,23 +44,6 @@ ENDED = frozenset({"stopped", "failed", "lost"})
 def count(number: int, noun: str) -> str:
     """Return ``1 worker``, ``2 workers``."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def size(number: float | None) -> str:
-    """Return a number of bytes for a person, to three digits.
-
-    Examples
-    --------
-    >>> size(4_000_000_000), size(1500), size(0)
-    ('3.73 GiB', '1.46 KiB', '0 B')
-    """
-    if number is None:
-        return ""
-    units = ["B", "KiB", "MiB", "GiB", "TiB"]
-    while abs(number) >= 1000 and len(units) > 1:
-        number /= 1024
-        units.pop(0)
-    return f"{number:.0f} B" if units[0] == "B" else f"{number:.3g} {units[0]}"
 
 
 def core_time(seconds: float | None) -> str:

@@ -122,12 +122,19 @@ class Control:
         return found
 
     def progress(
-        self, groups: Collection[str] | None = None, client: str | None = None, since: float | None = None
-    ) -> list[Computation]:
-        """Return computations, oldest first: of these task groups, of this client, submitted since then."""
-        asked = {"groups": None if groups is None else list(groups), "client": client, "since": since}
-        found: list[Computation] = self._call("POST", "/progress", asked)["computations"]
-        return found
+        self,
+        groups: Collection[str] | None = None,
+        keys: Collection[str] | None = None,
+        client: str | None = None,
+        since: float | None = None,
+    ) -> tuple[list[Computation], list[str]]:
+        """Return computations, oldest first, of these task groups or keys, of this client, submitted since then.
+
+        And sentences about memory.
+        """
+        asked = {"groups": groups and list(groups), "keys": keys and list(keys), "client": client, "since": since}
+        found = self._call("POST", "/progress", asked)
+        return found["computations"], found["warnings"]
 
     def stop(self, reason: str, timeout: float = CALL_LIMIT) -> None:
         """Ask for a stop; it is acknowledged at once and goes on by itself."""

@@ -154,7 +154,7 @@ class _Adapt(_Handler):
 
 class _Progress(_Handler):
     async def post(self) -> None:
-        self.reply({"computations": await self.keeper.progress(self.body())})
+        self.reply(await self.keeper.progress(self.body()))
 
 
 class _Stop(_Handler):

@@ -30,7 +30,6 @@ from dask_steward.keeper.sizes import Sizes
 from dask_steward.keeper.state import Parts, state_of
 from dask_steward.ledger import entries
 from dask_steward.ledger.holdings import HoldingsLog
-from dask_steward.progress_data import Computation
 from dask_steward.release.releaser import write_end
 
 logger = logging.getLogger(__name__)
@@ -393,7 +392,7 @@ class Keeper:
             self.request.folder, self.parts.agent, job=job, worker=worker, keeper=keeper, tail=tail
         )
 
-    async def progress(self, given: dict[str, Any]) -> list[Computation]:
+    async def progress(self, given: dict[str, Any]) -> dict[str, Any]:
         """Return the progress of computations: of ``groups`` or ``keys``, of a ``client``, ``since`` then."""
         return await ask_progress(self, given)
 

@@ -46,22 +46,25 @@ def _queued(counts: Mapping[str, int], holdings: Iterable[Mapping[str, Any]]) ->
     return f"{number} {'worker' if number == 1 else 'workers'} queued" + (f": {why}" if why else "")
 
 
-async def ask_progress(keeper: Keeper, given: Mapping[str, Any]) -> list[Computation]:
-    """Return the computations that are asked for.
+async def ask_progress(keeper: Keeper, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the ``computations`` that are asked for, and ``warnings`` about memory.
 
     Raises
     ------
     UsageError
         If what is asked for cannot be understood.
     """
-    groups, client, since = given.get("groups"), given.get("client"), given.get("since")
-    if groups is not None and not (isinstance(groups, list) and all(isinstance(one, str) for one in groups)):
-        raise UsageError(f"groups must be names of task groups; got {groups!r}.", field="groups", value=groups)
+    client, since = given.get("client"), given.get("since")
+    for name in ("groups", "keys"):
+        value = given.get(name)
+        if value is not None and not (isinstance(value, list) and all(isinstance(one, str) for one in value)):
+            raise UsageError(f"{name} must be a list of names; got {value!r}.", field=name, value=value)
     if client is not None and not isinstance(client, str):
         raise UsageError(f"client must be the id of a client; got {client!r}.", field="client", value=client)
     if since is not None and not isinstance(since, int | float):
         raise UsageError(f"since must be seconds since the epoch; got {since!r}.", field="since", value=since)
-    agent = keeper.parts.agent
-    if agent is None:
-        return []
-    return completed(await agent.progress(groups, client, since), keeper)
+    agent, observer = keeper.parts.agent, keeper.parts.observer
+    if agent is None or observer is None:
+        return {"computations": [], "warnings": []}
+    found = completed(await agent.progress(given.get("groups"), given.get("keys"), client, since), keeper)
+    return {"computations": found, "warnings": observer.memory_warnings}

@@ -2,7 +2,7 @@
 # Make what the Makefile's targets need, from nothing, and say nothing when it is there already.
 #
 #   scripts/setup.sh            .venv in this repository, with the tested set of constraints.txt
-#   scripts/setup.sh lab        the JupyterLab extension, built by Node and linked into .venv
+#   scripts/setup.sh lab        the JupyterLab extension, built by Node and linked into .venv; the notebook's widget
 #   scripts/setup.sh system     the Debian packages that the tests need: a real Slurm, Chromium (root only; else says what is missing)
 #   scripts/setup.sh accounting   those of `make test-accounting`: slurmdbd and a MariaDB
 #
@@ -188,8 +188,9 @@ setup_lab() {
     fi
     install_node_modules
     want=$(lab_fingerprint)
-    [ -e .cache/lab-built ] && [ "$(cat .cache/lab-built)" = "$want" ] && [ -e $built/package.json ] && return 0
-    say "building the JupyterLab extension"
+    [ -e .cache/lab-built ] && [ "$(cat .cache/lab-built)" = "$want" ] && [ -e $built/package.json ] &&
+        [ -e magics/dask_steward/widgets/static/widget.js ] && return 0
+    say "building the JupyterLab extension and the notebook's widget"
     PATH=$repo/$venv/bin:$PATH jlpm build:prod >.cache/lab-build.log 2>&1 || { tail -n 40 .cache/lab-build.log >&2; return 1; }
     # A link, so that what is built anew is there at once (an editable install has copied an empty folder).
     local linked=$venv/share/jupyter/labextensions/dask-steward

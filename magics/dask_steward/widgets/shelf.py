@@ -1,0 +1,157 @@
+"""What is displayed in this kernel: one widget for each thing, however often it is shown, and the end of each.
+
+A widget costs a comm, and a follower of the feed. It is given up when its cluster has ended, or when no page has shown
+it for a while; pages keep what they show.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import TYPE_CHECKING, Any
+
+from dask_steward.control.card_models import Cluster as Card
+from dask_steward.control.cards import FINAL
+from dask_steward.widgets.bundle import missing
+from dask_steward.widgets.feed import feed
+
+if TYPE_CHECKING:
+    from dask_steward.control.cluster import Cluster
+    from dask_steward.widgets.live import View
+
+logger = logging.getLogger(__name__)
+
+#: Seconds for which a widget that no page shows any more is kept: its cell may be run again, its notebook reopened.
+GRACE = 60.0
+
+_WIDGET = "application/vnd.jupyter.widget-view+json"
+
+_lock = threading.RLock()
+_shown: dict[str, Shown] = {}
+
+
+class Shown:
+    """One cluster that is displayed.
+
+    Parameters
+    ----------
+    cluster : Cluster
+        Its handle.
+    """
+
+    def __init__(self, cluster: Cluster) -> None:
+        from dask_steward.widgets.acting import act_on
+        from dask_steward.widgets.live import View
+
+        self.cluster = cluster
+        self.display_id = f"dask-steward-{cluster.id}"
+        #: Whether an output has this display's id, so that it can be replaced.
+        self.displayed = False
+        self.view: View = View(
+            kind="cluster",
+            cluster_id=cluster.id,
+            act=lambda what, args: act_on(cluster, what, args),
+            looked=self._looked,
+        )
+        self._follow()
+
+    def _follow(self) -> None:
+        feed.follow(self, self.cluster.id, self._tell)
+
+    def _tell(self, card: Card, state: dict[str, Any]) -> None:
+        with self.view.hold_sync():
+            self.view.card = card.model_dump(mode="json")
+        if card.state in FINAL:
+            self._finish()
+
+    def _looked(self, now: bool) -> None:
+        with _lock:
+            if _shown.get(self.cluster.id) is not self:
+                return
+            if now:
+                feed.leave((self, "grace"))
+                self._follow()
+            else:
+                feed.leave(self)
+                feed.later((self, "grace"), GRACE, self._forget)
+
+    def _finish(self) -> None:
+        """Its cluster has ended: leave something true where it was shown."""
+        self._forget()
+        if self.displayed:
+            try:
+                _replace(self.display_id, {**_static(self.cluster), **_view_of(self.view)})
+            except Exception:  # the ledger may be gone by now; the output keeps what it had
+                logger.exception("the last state of a cluster cannot be shown")
+
+    def _forget(self) -> None:
+        with _lock:
+            if _shown.get(self.cluster.id) is self:
+                del _shown[self.cluster.id]
+        feed.leave(self)
+        feed.leave((self, "grace"))
+        self.view.retire()
+
+
+def shown(cluster: Cluster) -> Shown:
+    """Return the display of a cluster; made where there is none."""
+    with _lock:
+        found = _shown.get(cluster.id)
+        if found is None:
+            found = _shown[cluster.id] = Shown(cluster)
+        return found
+
+
+def bundle(cluster: Cluster) -> dict[str, Any]:
+    """Return what is added to a cluster's text and HTML."""
+    return {} if _shell() is None or missing() else _view_of(shown(cluster).view)
+
+
+def show(cluster: Cluster) -> bool:
+    """Display a cluster so that its last state replaces it; return False where there is no notebook."""
+    shell = _shell()
+    if shell is None:
+        return False
+    found = _static(cluster)
+    display_id = f"dask-steward-{cluster.id}"
+    why = missing()
+    if why is None:
+        one = shown(cluster)
+        one.displayed = True
+        found |= _view_of(one.view)
+    else:
+        found["text/plain"] += f"\n{why}"
+        found["text/html"] += f"<div><small>{_escaped(why)}</small></div>"
+    shell.display_pub.publish(data=found, metadata={}, transient={"display_id": display_id})
+    return True
+
+
+def _view_of(view: View) -> dict[str, Any]:
+    return {_WIDGET: {"version_major": 2, "version_minor": 0, "model_id": view.model_id}}
+
+
+def _static(cluster: Cluster) -> dict[str, Any]:
+    from dask_steward.control.shown import static_of
+
+    return static_of(cluster)
+
+
+def _escaped(text: str) -> str:
+    import html
+
+    return html.escape(text)
+
+
+def _shell() -> Any:
+    """Return the shell of a kernel; None in a terminal or a script, which show text."""
+    import sys
+
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    return shell if getattr(shell, "kernel", None) is not None else None
+
+
+def _replace(display_id: str, found: dict[str, Any]) -> None:
+    shell = _shell()
+    if shell is not None:
+        shell.display_pub.publish(data=found, metadata={}, transient={"display_id": display_id}, update=True)

@@ -78,6 +78,9 @@ def build_parser(arguments: Sequence[str] | None = None) -> Parser:
 
     _cluster(_add(sub, "status", commands.status, "show one cluster"))
 
+    shown = _cluster(_add(sub, "top", _top, "show one cluster and what it computes, live; Ctrl-C leaves"))
+    shown.add_argument("--once", action="store_true", help="print what is known now and stop")
+
     add_scale_options(_cluster(_add(sub, "scale", commands.scale, "set the size, in workers or another unit")))
     add_adapt_options(_cluster(_add(sub, "adapt", commands.adapt, "let a cluster grow and shrink with its work")))
 
@@ -126,6 +129,12 @@ def build_parser(arguments: Sequence[str] | None = None) -> Parser:
     _add(sub, "doctor", commands.doctor, "check what a cluster needs, and say what to do")
     _add_profiles(sub, arguments)
     return parser
+
+
+def _top(args: argparse.Namespace) -> int:
+    from dask_steward.cli.top import top
+
+    return top(args)
 
 
 class _Version(argparse.Action):

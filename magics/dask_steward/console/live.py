@@ -10,7 +10,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from dask_steward.console.progress_text import progress_text, short
@@ -31,7 +31,7 @@ class Output:
     def __init__(self) -> None:
         self._handle: Any = None
 
-    def show(self, bundle: dict[str, str]) -> None:
+    def show(self, bundle: dict[str, Any]) -> None:
         """Show it for the first time, or in place of what was shown."""
         from IPython.display import display
 
@@ -49,23 +49,46 @@ class Live:
     followed : Followed
         What to show.
     patience : float
-        Seconds before it appears; what is over by then is not shown at all.
+        Seconds that something must have run before it appears; what is over by then is not shown at all.
+    widget : callable, optional
+        Returns what a live display adds to the first output of a notebook; nothing where there is none.
+    note : str, optional
+        A last sentence of what is saved.
+    hidden : iterable of str
+        Names of hosts, which are not saved.
     """
 
-    def __init__(self, followed: Followed, *, patience: float = 0.0) -> None:
+    def __init__(
+        self,
+        followed: Followed,
+        *,
+        patience: float = 0.0,
+        widget: Callable[[], Mapping[str, Any]] = dict,
+        note: str | None = None,
+        hidden: Iterable[str] = (),
+    ) -> None:
         self._followed = followed
         self._patience = patience
+        self._widget, self._note, self._hidden = widget, note, frozenset(hidden)
         self._notebook = in_notebook()
         self._terminal = not self._notebook and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
         self._lock = threading.Lock()
         self._view: ProgressView | None = None
-        self._began = time.monotonic()
+        self._open_since: float | None = None
+        self._living = False
         self._over = threading.Event()
         self._shown = False
         self._output: Output | None = None
         self._stop: Callable[[], None] | None = None
         # An output that another thread shows belongs to the cell that began it: ipykernel keeps that here.
         self._context = contextvars.copy_context()
+
+    def __enter__(self) -> Live:
+        self.begin()
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        self.end()
 
     def begin(self) -> None:
         """Begin; returns at once."""
@@ -85,7 +108,7 @@ class Live:
         view = self._followed.view()
         with self._lock:
             self._view = view
-            if self._shown or (view["computations"] and time.monotonic() - self._began >= self._patience):
+            if self._shown or (view["computations"] and not self._patience):
                 self._draw(end=True)
 
     def _take(self, view: ProgressView) -> None:
@@ -93,12 +116,17 @@ class Live:
             if self._over.is_set():
                 return
             self._view = view
+            if all(one["ended"] is not None for one in view["computations"]):
+                self._open_since = None
+            elif self._open_since is None:
+                self._open_since = time.monotonic()
             if self._due():
                 self._draw()
 
     def _due(self) -> bool:
-        view = self._view
-        return view is not None and bool(view["computations"]) and time.monotonic() - self._began >= self._patience
+        if self._shown:
+            return True
+        return self._open_since is not None and time.monotonic() - self._open_since >= self._patience
 
     def _beat(self) -> None:
         while not self._over.wait(BEAT):
@@ -115,9 +143,19 @@ class Live:
         if self._terminal:
             self._rewrite(view, end)
             return
-        if self._output is None:
-            self._output = Output()
-        bundle = {"text/plain": scrubbed(progress_text(view)), "text/html": progress_html(view)}
+        first = self._output is None
+        self._output = self._output or Output()
+        if self._living and not end:
+            return  # it sees to itself; at the end the output becomes what can be saved
+        text = progress_text(view) + (f"\n{self._note}" if self._note else "")
+        bundle: dict[str, Any] = {
+            "text/plain": scrubbed(text, self._hidden),
+            "text/html": progress_html(view, self._hidden, self._note),
+        }
+        if first and not end:
+            live = self._context.run(self._widget)
+            self._living = bool(live)
+            bundle = {**live, **bundle}
         self._context.run(self._output.show, bundle)
 
     def _rewrite(self, view: ProgressView, end: bool) -> None:

@@ -16,8 +16,12 @@ def short(view: ProgressView, now: float | None = None) -> str:
         return "nothing was submitted yet"
     one = open_[-1]
     more = f" (+{len(open_) - 1} more)" if len(open_) > 1 else ""
-    waits = f" — {one['waits']}" if one["waits"] else ""
-    return one_line(f"{bar(one['done'], one['total'])} {headline(one, now)}{more}{waits}")
+    return f"{bar(one['done'], one['total'])} {short_line(one, now)}{more}"
+
+
+def short_line(one: Computation, now: float | None = None) -> str:
+    """Return a computation in one line, with what it waits for."""
+    return one_line(headline(one, now) + (f" — {one['waits']}" if one["waits"] else ""))
 
 
 def group_lines(groups: Sequence[GroupProgress]) -> list[str]:

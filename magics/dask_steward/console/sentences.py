@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from dask_steward.console.held import clock, groups_table, holdings_table, losses_text
 from dask_steward.console.moments import ago
+from dask_steward.console.progress_text import computation_lines
 from dask_steward.console.tables import fields, one_line
 from dask_steward.errors import ClusterNotFound
 from dask_steward.units import size_text as size
@@ -200,8 +201,10 @@ def cluster_text(state: State) -> str:
         ]
     )
     holdings = state.get("holdings") or ()
+    computed = [line for one in state.get("computations") or () for line in computation_lines(one, traceback=False)]
     parts = [
         lines,
+        "\n".join(computed),
         groups_table(state.get("groups") or {}),
         holdings_table(holdings) if holdings else "",
         losses_text(state.get("losses") or ()),

@@ -6,7 +6,9 @@ import getpass
 import os
 import re
 import socket
+from collections.abc import Iterable, Mapping
 from functools import cache
+from typing import Any
 
 _ADDRESS = re.compile(
     r"\b(?:tcp|tls|ucx|ws|wss|inproc|https?|unix)://[^\s'\"<>)\],;]+"
@@ -18,8 +20,8 @@ _PATH = re.compile(r"(?<![\w./~-])~?(?:/[\w.@+%~-]+)*/([\w.@+%~-]+)/?")
 _DEEP = re.compile(r"(?<![\w./~-])~?(?:/[\w.@+%~-]+){2,}/?|(?<![\w./-])~/[\w.@+%~/-]+")
 
 
-def scrubbed(text: str) -> str:
-    """Return a text without addresses, paths, this host's name and this user's.
+def scrubbed(text: str, hidden: Iterable[str] = ()) -> str:
+    """Return a text without addresses, paths, this host's name and this user's, and further names.
 
     Examples
     --------
@@ -29,7 +31,17 @@ def scrubbed(text: str) -> str:
     found = _ADDRESS.sub("…", text)
     found = _DEEP.sub(lambda match: _PATH.sub(r"\1", match[0]), found)
     own = _own()
-    return own.sub("…", found) if own is not None else found
+    if own is not None:
+        found = own.sub("…", found)
+    names = {name for name in hidden if len(name) > 2}
+    return _pattern(frozenset(names)).sub("…", found) if names else found
+
+
+def hosts_of(state: Mapping[str, Any]) -> set[str]:
+    """Return the hosts that a cluster's state names."""
+    found = {(state.get(part) or {}).get("host") for part in ("owner", "keeper", "guard")}
+    found.update(one.get("node") for part in ("holdings", "losses") for one in state.get(part) or ())
+    return {str(host) for host in found if host}
 
 
 @cache
@@ -46,5 +58,10 @@ def _own() -> re.Pattern[str] | None:
         names.add(os.environ["JUPYTERHUB_USER"])
     if not names:
         return None
+    return _pattern(frozenset(names))
+
+
+@cache
+def _pattern(names: frozenset[str]) -> re.Pattern[str]:
     longest = sorted(names, key=len, reverse=True)
     return re.compile(r"(?<![\w.-])(?:" + "|".join(map(re.escape, longest)) + r")(?:\.[\w.-]+)?(?![\w-])")

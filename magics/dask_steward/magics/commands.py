@@ -27,7 +27,7 @@ from dask_steward.magics.attaching import attached
 from dask_steward.magics.cells import Cells, Scope, bound, interruptible
 from dask_steward.magics.completion import Completer
 from dask_steward.magics.parser import cell_parser, line_parser, parse
-from dask_steward.magics.progress import Progress
+from dask_steward.magics.progress import Progress, show_progress
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -45,6 +45,7 @@ _EXPLAINED = """Dask clusters from saved profiles.
     (%dask_cluster COMMAND --help says more)
 
     %%dask_cluster PROFILE [--jobs N | --workers N] [--adapt MIN MAX] [--set KEY=VALUE]... [--keep] [--name NAME]
+                   [--progress auto|none|bar|widget]
     ds.mean("time").compute()
 
 ``client`` and ``cluster`` are bound, and Dask computes on the cluster by default. A cluster that a cell starts is
@@ -120,6 +121,7 @@ class DaskClusterMagics(Magics):  # type: ignore[misc, unused-ignore]
                     scope.callback(announce, DETACHED, cluster)
                     scope.callback(_disconnect, client)
                     scope.enter_context(bound(self._ip.user_ns, names))
+                show_progress(scope, client, args.progress)
         except BaseException:
             scope.close()
             raise

@@ -43,7 +43,10 @@ def line_parser() -> Parser:
 
     attach = sub.add_parser("attach", help="bind client and cluster to a running cluster, or to somebody's scheduler")
     attach.add_argument(
-        "cluster", metavar="CLUSTER", nargs="?", help="id or name, or a scheduler's address such as tcp://localhost:8786"
+        "cluster",
+        metavar="CLUSTER",
+        nargs="?",
+        help="id or name, or a scheduler's address such as tcp://localhost:8786",
     )
     add_attach_options(attach)
     attach.add_argument("--name", metavar="NAME", help="what somebody's scheduler is called here")
@@ -103,6 +106,12 @@ def cell_parser() -> Parser:
         "profile", metavar="PROFILE", help="name of a profile, or of a running cluster, which is left running"
     )
     add_start_options(parser)
+    parser.add_argument(
+        "--progress",
+        choices=("auto", "none", "bar", "widget"),
+        default="auto",
+        help="how computations are shown that take longer than 2 s (default: auto, a widget or else text)",
+    )
     parser.add_argument("--keep", action="store_true", help="leave the cluster running when the cell ends")
     return parser
 

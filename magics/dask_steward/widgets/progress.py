@@ -11,8 +11,8 @@ from dask_steward.console.live import Live
 from dask_steward.console.progress_text import progress_text
 from dask_steward.control.following import Followed, follow
 from dask_steward.control.progress_html import progress_html
-from dask_steward.control.scrub import scrubbed
-from dask_steward.errors import UsageError
+from dask_steward.control.scrub import hosts_of, scrubbed
+from dask_steward.errors import StewardError, UsageError
 from dask_steward.progress_data import ProgressView
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Progress:
             self._followed = Followed(self.cluster, sorted(groups), sorted(keys))
         else:
             self._followed = Followed(self.cluster, client=str(self._client.id))
-        self._live = Live(self._followed)
+        self._live: Live | None = None
 
     def view(self) -> ProgressView:
         """Return what is known now, as plain data."""
@@ -70,15 +70,43 @@ class Progress:
         self._followed.close()
 
     def __enter__(self) -> Progress:
-        self._live = Live(self._followed)
+        self._live = self.live()
         self._live.begin()
         return self
+
+    def live(self, kind: str = "auto", *, patience: float = 0.0) -> Live:
+        """Return a display that a ``with`` shows: a line on a terminal, one output in a notebook.
+
+        Parameters
+        ----------
+        kind : str
+            ``bar`` for text, ``widget`` for the widget, with a sentence where it is not installed; ``auto`` for the
+            widget where it is.
+        patience : float
+            Seconds that something must have run before it appears.
+        """
+        note = _missing() if kind == "widget" else None
+        return Live(
+            self._followed,
+            patience=patience,
+            widget=dict if kind == "bar" else lambda: _live_bundle(self),
+            note=note,
+            hidden=self._hosts(),
+        )
+
+    def _hosts(self) -> set[str]:
+        try:
+            return hosts_of(self.cluster.state)
+        except StewardError:
+            return set()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-        self._live.end()
+        live, self._live = self._live, None
+        if live is not None:
+            live.end()
 
     def __repr__(self) -> str:
         return progress_text(self.view())
@@ -86,8 +114,10 @@ class Progress:
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         view = self.view()
         # It is saved with the notebook, so it says nothing of the site.
-        static = {"text/plain": scrubbed(progress_text(view)), "text/html": progress_html(view)}
-        return {**_live_bundle(self), **static}
+        hidden, live = self._hosts(), _live_bundle(self)
+        note = None if live else _missing()
+        text = progress_text(view) + (f"\n{note}" if note else "")
+        return {**live, "text/plain": scrubbed(text, hidden), "text/html": progress_html(view, hidden, note)}
 
 
 def _live_bundle(progress: Progress) -> dict[str, Any]:
@@ -101,6 +131,13 @@ def _live_bundle(progress: Progress) -> dict[str, Any]:
     bundle = widget._repr_mimebundle_()
     found: dict[str, Any] = bundle[0] if isinstance(bundle, tuple) else bundle or {}
     return dict(found)
+
+
+def _missing() -> str | None:
+    """Return what to install for a live display; None where it is there."""
+    from dask_steward.widgets.bundle import missing
+
+    return missing()
 
 
 def _default_client() -> Any:

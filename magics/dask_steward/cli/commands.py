@@ -71,7 +71,8 @@ def _start(profile: str, asked: dict[str, Any], args: argparse.Namespace) -> int
     if asked["set"].get("idle_timeout") is SHELL_IDLE_TIMEOUT:
         output.note(
             f"Nobody owns a cluster started from a shell: it is {'detached' if state['foreign'] else 'released'} after "
-            f"{SHELL_IDLE_TIMEOUT} without work (--set idle_timeout=…, --set time_to_live=… or --owner-pid change that)."
+            f"{SHELL_IDLE_TIMEOUT} without work (--set idle_timeout=…, --set time_to_live=… or --owner-pid change "
+            "that)."
         )
     if args.json:
         output.print_json(state)

@@ -224,7 +224,8 @@ async def reach(place: Place, security: Security) -> Reached:
             raise wrong(f"is a {kind}, no scheduler", "Give the scheduler's own address.")
         if place.id is not None and identity["id"] != place.id:
             raise wrong(
-                f"is another scheduler ({identity['id']}) than the one that wrote the file ({place.id}), which has ended",
+                f"is another scheduler ({identity['id']}) than the one that wrote the file ({place.id}), which has "
+                "ended",
                 "Ask its owner for the new file, or attach to the new one by options.address.",
             )
         versions = await asyncio.wait_for(send_recv(comm, op="versions"), ANSWER_LIMIT)

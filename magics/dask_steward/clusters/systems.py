@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _SYSTEMS = {
     "address": ("dask_steward.clusters.address", "AddressSystem"),
     "local": ("dask_steward.clusters.local_system", "LocalSystem"),
+    "ssh": ("dask_steward.clusters.ssh", "SshSystem"),
     "slurm": ("dask_steward.clusters.slurm", "SlurmSystem"),
 }
 
@@ -44,6 +45,8 @@ class SchedulerStart:
         Told in words for a person why it is not there yet.
     lost : callable
         Told the cause when it has gone.
+    note : callable
+        Writes further facts of the cluster into the ledger, durably.
     """
 
     security: Security
@@ -51,6 +54,7 @@ class SchedulerStart:
     log: HoldingsLog
     waiting: Callable[[str], None]
     lost: Callable[[str], None]
+    note: Callable[..., None]
 
 
 @dataclass
@@ -109,7 +113,9 @@ class System(abc.ABC):
         scheduler = await start_scheduler(self.scheduler_arguments(), start.security, tls=bool(start.tls))
         return LocalAgent(scheduler, f"{self.tag}-summary")
 
-    async def pages(self, agent: Agent, security: Security, listen: str, path: str) -> Pages | RemotePages | ForeignPages:
+    async def pages(
+        self, agent: Agent, security: Security, listen: str, path: str
+    ) -> Pages | RemotePages | ForeignPages:
         """Return Dask's pages, listening.
 
         Parameters

@@ -126,7 +126,14 @@ class Keeper:
         security = security_of(tls)
         log = HoldingsLog(self.request.folder)
         agent = await self.system.start_agent(
-            SchedulerStart(security, tls, log, waiting=self._scheduler_waits, lost=self._scheduler_lost)
+            SchedulerStart(
+                security,
+                tls,
+                log,
+                waiting=self._scheduler_waits,
+                lost=self._scheduler_lost,
+                note=self.facts.update,
+            )
         )
         self.parts.agent, self.parts.observer = agent, Observer(agent)
         site = Site(

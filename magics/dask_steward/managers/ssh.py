@@ -1,8 +1,8 @@
 """Hosts that are reached by the system's own ``ssh``: what of ours runs there, start it, end it.
 
-There is no queue. A *job* is a process with all that it starts, known by host, process id and start time together; in its
-environment stands to which cluster it belongs, so that a host alone can say what is ours. A host that cannot be asked is
-*unknown*, never *empty*.
+There is no queue. A *job* is a process with all that it starts, known by host, process id and start time together; in
+its environment stands to which cluster it belongs, so that a host alone can say what is ours. A host that cannot be
+asked is *unknown*, never *empty*.
 """
 
 from __future__ import annotations
@@ -311,9 +311,9 @@ class Unreachable(Unknown):
 
 
 def parse_list(host: str, out: str) -> tuple[JobStatus, ...] | Unknown:
-    """Return the jobs in what a host has told of its processes; only a whole answer is one.
+    r"""Return the jobs in what a host has told of its processes; only a whole answer is one.
 
-    >>> parse_list("n1", "steward-begin\\nsteward-end\\n")
+    >>> parse_list("n1", "steward-begin\nsteward-end\n")
     ()
     """
     lines = out.splitlines()

@@ -5,6 +5,7 @@
  */
 import { Token } from '@lumino/coreutils';
 import type { ISignal } from '@lumino/signaling';
+import type { IComputation } from './progress';
 
 /** Where a cluster stands. */
 export type ClusterState =
@@ -89,6 +90,8 @@ export interface ICluster {
   cpu: { used: number; limit: number };
   memory: { limit: number; used: number; spilled: number };
   tasks: { groups: ITaskGroup[]; per_second: number };
+  /** Running ones, and the last that ended; an older server tells none. */
+  computations?: IComputation[];
   scheduler: {
     address: string | null;
     dashboard: boolean;

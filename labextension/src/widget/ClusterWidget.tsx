@@ -3,22 +3,18 @@
  */
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
-import { findBridge, type IBridge, onBridge } from '../bridge/bridge';
+import type { IBridge } from '../bridge/bridge';
 import type { ICluster } from '../tokens';
 import { type IClusterActions } from '../view/ClusterCard';
 import { ClusterList } from '../view/ClusterList';
 import { clock } from '../view/clock';
 import type { DetailsTab } from '../view/Details';
 import { hasEnded } from '../view/format';
+import { useBridge } from './bridged';
 import type { KernelSide } from './kernel';
 import { bridgedSource, type ISource, kernelSource, lastKnown } from './source';
 import { WidgetDetails } from './WidgetDetails';
 import { words } from './words';
-
-/** The page's bridge, as long as there is one. */
-export function useBridge(): IBridge | null {
-  return React.useSyncExternalStore(onBridge, findBridge);
-}
 
 interface IKnown {
   cluster: ICluster | null;

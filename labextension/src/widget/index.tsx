@@ -6,6 +6,7 @@ import { createRoot } from 'react-dom/client';
 
 import { ClusterWidget } from './ClusterWidget';
 import { type IWidgetModel, KernelSide } from './kernel';
+import { ProgressWidget } from './ProgressWidget';
 import { dress } from './style';
 
 interface IRenderProps {
@@ -27,7 +28,13 @@ function render({ model, el }: IRenderProps): () => void {
   watch.observe(document.documentElement, { attributes: true });
   const kernel = new KernelSide(model);
   const root = createRoot(place);
-  root.render(<ClusterWidget kernel={kernel} />);
+  root.render(
+    model.get('kind') === 'progress' ? (
+      <ProgressWidget kernel={kernel} />
+    ) : (
+      <ClusterWidget kernel={kernel} />
+    )
+  );
   return () => {
     watch.disconnect();
     kernel.dispose();

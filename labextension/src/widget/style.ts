@@ -3,6 +3,7 @@
  */
 import card from '../../style/card.css';
 import colors from '../../style/colors.css';
+import progress from '../../style/progress.css';
 import tables from '../../style/tables.css';
 import widget from '../../style/widget.css';
 
@@ -17,7 +18,7 @@ function text(): string {
   const bound = colors
     .replace(':root', `:root, .${ALONE}`)
     .replace("body[data-jp-theme-light='false']", `$&, .${ALONE}.${DARK}`);
-  return [bound, card, tables, widget].join('\n');
+  return [bound, card, tables, progress, widget].join('\n');
 }
 
 /** Put the styles where an element stands, and say how the page looks: classes for the element. */

@@ -143,6 +143,9 @@ class Cluster(Told):
     cpu: Cpu
     memory: MemoryUse
     tasks: Tasks
+    computations: tuple[dict[str, JsonValue], ...] = Field(
+        default=(), description="Running ones and the last that ended, as docs/formats has them."
+    )
     scheduler: SchedulerCard
     spend: Spend
     adapt: dict[str, JsonValue] | None

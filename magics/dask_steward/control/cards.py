@@ -85,6 +85,7 @@ def card_of(state: Mapping[str, Any], *, profile: Mapping[str, Any], seen: float
             ),
             per_second=float(tasks.get("per_second") or 0.0),
         ),
+        computations=tuple(dict(one) for one in _list(state.get("computations"))),
         scheduler=SchedulerCard(
             address=_text(scheduler.get("address")),
             dashboard=bool(scheduler.get("dashboard")),

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from dask_steward.widgets.live import View
     from dask_steward.widgets.progress import Progress
 
-__all__ = ["Displays", "Progress"]
+__all__ = ["Displays", "Progress", "progress_widget"]
 
 
 def __getattr__(name: str) -> Any:
@@ -55,3 +55,15 @@ class Displays:
         if why is not None:
             raise UsageError(why)
         return shelf.shown(cluster).view
+
+
+def progress_widget(progress: Progress) -> View | None:
+    """Return the widget of computations; None outside of notebooks, and where its front end is not there."""
+    from dask_steward.widgets import shelf
+    from dask_steward.widgets.bundle import missing
+
+    if shelf.shell() is None or missing() is not None:
+        return None
+    from dask_steward.widgets.computing import shown
+
+    return shown(progress).view

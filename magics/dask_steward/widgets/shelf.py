@@ -104,13 +104,13 @@ def shown(cluster: Cluster) -> Shown:
 
 def bundle(cluster: Cluster) -> dict[str, Any]:
     """Return what is added to a cluster's text and HTML."""
-    return {} if _shell() is None or missing() else _view_of(shown(cluster).view)
+    return {} if shell() is None or missing() is not None else _view_of(shown(cluster).view)
 
 
 def show(cluster: Cluster) -> bool:
     """Display a cluster so that its last state replaces it; return False where there is no notebook."""
-    shell = _shell()
-    if shell is None:
+    kernel = shell()
+    if kernel is None:
         return False
     found = _static(cluster)
     display_id = f"dask-steward-{cluster.id}"
@@ -122,7 +122,7 @@ def show(cluster: Cluster) -> bool:
     else:
         found["text/plain"] += f"\n{why}"
         found["text/html"] += f"<div><small>{_escaped(why)}</small></div>"
-    shell.display_pub.publish(data=found, metadata={}, transient={"display_id": display_id})
+    kernel.display_pub.publish(data=found, metadata={}, transient={"display_id": display_id})
     return True
 
 
@@ -142,16 +142,16 @@ def _escaped(text: str) -> str:
     return html.escape(text)
 
 
-def _shell() -> Any:
+def shell() -> Any:
     """Return the shell of a kernel; None in a terminal or a script, which show text."""
     import sys
 
     ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython is not None else None
-    return shell if getattr(shell, "kernel", None) is not None else None
+    found = ipython.get_ipython() if ipython is not None else None
+    return found if getattr(found, "kernel", None) is not None else None
 
 
 def _replace(display_id: str, found: dict[str, Any]) -> None:
-    shell = _shell()
-    if shell is not None:
-        shell.display_pub.publish(data=found, metadata={}, transient={"display_id": display_id}, update=True)
+    kernel = shell()
+    if kernel is not None:
+        kernel.display_pub.publish(data=found, metadata={}, transient={"display_id": display_id}, update=True)

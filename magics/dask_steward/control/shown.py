@@ -11,6 +11,7 @@ from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Protocol
 
 from dask_steward.control.display import html_of
+from dask_steward.control.scrub import hosts_of, scrubbed
 from dask_steward.errors import UsageError
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class Display(Protocol):
     def bundle(self, cluster: Cluster) -> Bundle:
         """Return what is added to the text and the HTML of a MIME bundle."""
 
-    def show(self, cluster: Cluster) -> bool:
+    def show(self, cluster: Cluster, text: str | None = None) -> bool:
         """Display it so that it can be replaced later; return False where there is no notebook."""
 
     def widget(self, cluster: Cluster) -> Any:
@@ -42,9 +43,21 @@ def _displays() -> tuple[Display, ...]:
     return tuple(one.load() for one in entry_points(group=GROUP))
 
 
-def static_of(cluster: Cluster) -> Bundle:
-    """Return what any program can show: the state as text and as HTML."""
-    return {"text/plain": repr(cluster), "text/html": html_of(cluster.state)}
+def static_of(cluster: Cluster, text: str | None = None) -> Bundle:
+    """Return what any program can show: the state as text and as HTML, without what belongs to a site or a person.
+
+    Parameters
+    ----------
+    cluster : Cluster
+        What is shown.
+    text : str, optional
+        The text; by default one line.
+    """
+    state = cluster.state
+    return {
+        "text/plain": scrubbed(repr(cluster) if text is None else text, hosts_of(state)),
+        "text/html": html_of(state),
+    }
 
 
 def bundle_of(cluster: Cluster) -> Bundle:
@@ -58,11 +71,11 @@ def bundle_of(cluster: Cluster) -> Bundle:
     return found
 
 
-def show(cluster: Cluster) -> bool:
-    """Display a cluster in a notebook; return False where nothing can."""
+def show(cluster: Cluster, text: str | None = None) -> bool:
+    """Display a cluster in a notebook, with this text where only that can be shown; return False where nothing can."""
     for display in _displays():
         try:
-            if display.show(cluster):
+            if display.show(cluster, text):
                 return True
         except Exception:
             logger.exception("a display of clusters failed")

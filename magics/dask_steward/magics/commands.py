@@ -20,6 +20,7 @@ from dask_steward.console import sentences
 from dask_steward.console.arguments import HelpShown, adapt_arguments, scale_arguments, start_arguments
 from dask_steward.console.held import held_text
 from dask_steward.console.tables import table
+from dask_steward.control.shown import show
 from dask_steward.errors import ClusterNotFound, StewardError, UsageError, WrongState
 from dask_steward.magics import discovery
 from dask_steward.magics.announcing import ATTACHED, DETACHED, announce
@@ -210,7 +211,10 @@ class DaskClusterMagics(Magics):  # type: ignore[misc, unused-ignore]
         _say(table(headers, rows) if rows else "no clusters")
 
     def _status(self, args: argparse.Namespace) -> None:
-        _say(sentences.cluster_text(self._chosen(args.cluster).state))
+        cluster = self._chosen(args.cluster)
+        text = sentences.cluster_text(cluster.state)
+        if not (isinstance(cluster, ds.Cluster) and show(cluster, text)):
+            _say(text)
 
     def _scale(self, args: argparse.Namespace) -> None:
         size = scale_arguments(args)

@@ -33,11 +33,11 @@ class Displays:
         return shelf.bundle(cluster)
 
     @staticmethod
-    def show(cluster: Cluster) -> bool:
+    def show(cluster: Cluster, text: str | None = None) -> bool:
         """Display a cluster in a notebook; return False where there is none."""
         from dask_steward.widgets import shelf
 
-        return shelf.show(cluster)
+        return shelf.show(cluster, text)
 
     @staticmethod
     def widget(cluster: Cluster) -> View:

@@ -6,12 +6,15 @@ it for a while; pages keep what they show.
 
 from __future__ import annotations
 
+import html
 import logging
+import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
 from dask_steward.control.card_models import Cluster as Card
 from dask_steward.control.cards import FINAL
+from dask_steward.control.shown import static_of
 from dask_steward.widgets.bundle import missing
 from dask_steward.widgets.feed import feed
 
@@ -53,6 +56,8 @@ class Shown:
             act=lambda what, args: act_on(cluster, what, args),
             looked=self._looked,
         )
+        #: What a notebook finds the view by; also after its end, for pages that show it still.
+        self.reference = {_WIDGET: {"version_major": 2, "version_minor": 0, "model_id": self.view.model_id}}
         self._follow()
 
     def _follow(self) -> None:
@@ -80,7 +85,7 @@ class Shown:
         self._forget()
         if self.displayed:
             try:
-                _replace(self.display_id, {**_static(self.cluster), **_view_of(self.view)})
+                _replace(self.display_id, {**static_of(self.cluster), **self.reference})
             except Exception:  # the ledger may be gone by now; the output keeps what it had
                 logger.exception("the last state of a cluster cannot be shown")
 
@@ -104,48 +109,31 @@ def shown(cluster: Cluster) -> Shown:
 
 def bundle(cluster: Cluster) -> dict[str, Any]:
     """Return what is added to a cluster's text and HTML."""
-    return {} if shell() is None or missing() is not None else _view_of(shown(cluster).view)
+    return {} if shell() is None or missing() is not None else dict(shown(cluster).reference)
 
 
-def show(cluster: Cluster) -> bool:
+def show(cluster: Cluster, text: str | None = None) -> bool:
     """Display a cluster so that its last state replaces it; return False where there is no notebook."""
     kernel = shell()
     if kernel is None:
         return False
-    found = _static(cluster)
-    display_id = f"dask-steward-{cluster.id}"
+    view: dict[str, Any] = {}
     why = missing()
     if why is None:
         one = shown(cluster)
         one.displayed = True
-        found |= _view_of(one.view)
-    else:
+        view = one.reference
+    found = static_of(cluster, text)
+    if why is not None:
         found["text/plain"] += f"\n{why}"
-        found["text/html"] += f"<div><small>{_escaped(why)}</small></div>"
-    kernel.display_pub.publish(data=found, metadata={}, transient={"display_id": display_id})
+        found["text/html"] += f"<div><small>{html.escape(why)}</small></div>"
+    where = {"display_id": f"dask-steward-{cluster.id}"}
+    kernel.display_pub.publish(data={**found, **view}, metadata={}, transient=where)
     return True
-
-
-def _view_of(view: View) -> dict[str, Any]:
-    return {_WIDGET: {"version_major": 2, "version_minor": 0, "model_id": view.model_id}}
-
-
-def _static(cluster: Cluster) -> dict[str, Any]:
-    from dask_steward.control.shown import static_of
-
-    return static_of(cluster)
-
-
-def _escaped(text: str) -> str:
-    import html
-
-    return html.escape(text)
 
 
 def shell() -> Any:
     """Return the shell of a kernel; None in a terminal or a script, which show text."""
-    import sys
-
     ipython = sys.modules.get("IPython")
     found = ipython.get_ipython() if ipython is not None else None
     return found if getattr(found, "kernel", None) is not None else None

@@ -112,7 +112,7 @@ def _who(workers: list[Pressure]) -> str:
 def _used(workers: list[Pressure]) -> str:
     worst = max(workers, key=lambda one: one.process / one.limit if one.limit else 0.0)
     # In steps of 5 %: a sentence that changes each second is not read.
-    share = f"{round(20 * worst.process / worst.limit) * 5} % of {_size(worst.limit)}" if worst.limit else ""
+    share = f"{int(20 * worst.process / worst.limit) * 5} % of {_size(worst.limit)}" if worst.limit else ""
     return share if len(workers) == 1 else f"up to {share}"
 
 

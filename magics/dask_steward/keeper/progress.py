@@ -61,7 +61,7 @@ async def ask_progress(keeper: Keeper, given: Mapping[str, Any]) -> dict[str, An
             raise UsageError(f"{name} must be a list of names; got {value!r}.", field=name, value=value)
     if client is not None and not isinstance(client, str):
         raise UsageError(f"client must be the id of a client; got {client!r}.", field="client", value=client)
-    if since is not None and not isinstance(since, int | float):
+    if since is not None and (isinstance(since, bool) or not isinstance(since, int | float)):
         raise UsageError(f"since must be seconds since the epoch; got {since!r}.", field="since", value=since)
     agent, observer = keeper.parts.agent, keeper.parts.observer
     if agent is None or observer is None:

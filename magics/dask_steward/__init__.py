@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from dask_steward.control.api import clusters, get, held, profiles, start, sweep
     from dask_steward.control.attaching import attach
+    from dask_steward.control.batch import Batch, batch
     from dask_steward.control.cluster import Cluster
     from dask_steward.control.discover import Discovery, discover
     from dask_steward.control.held import Held
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from dask_steward.release.sweep import SweepReport
 
 __all__ = [
+    "Batch",
     "Candidate",
     "Cluster",
     "ClusterNotFound",
@@ -67,6 +69,7 @@ __all__ = [
     "UsageError",
     "WrongState",
     "attach",
+    "batch",
     "clusters",
     "compare",
     "discover",
@@ -86,6 +89,8 @@ _LAZY = {
     **dict.fromkeys(("Discovery", "discover"), "dask_steward.control.discover"),
     **dict.fromkeys(("Candidate", "Preview"), "dask_steward.control.previewed"),
     "attach": "dask_steward.control.attaching",
+    "Batch": "dask_steward.control.batch",
+    "batch": "dask_steward.control.batch",
     "_jupyter_server_extension_points": "dask_steward.server",
     "Cluster": "dask_steward.control.cluster",
     "Held": "dask_steward.control.held",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Sequence
 
-from dask_steward.cli import commands, discover, managing, preview
+from dask_steward.cli import batch, commands, discover, managing, preview
 from dask_steward.console.arguments import (
     Parser,
     add_adapt_options,
@@ -125,6 +125,9 @@ def build_parser(arguments: Sequence[str] | None = None) -> Parser:
     shown.add_argument("profile", metavar="PROFILE", help="name of a profile")
     add_preview_options(shown)
     add_discover_options(_add(sub, "discover", discover.discover, "write profiles from what a site offers"))
+
+    words = "run a script with a cluster of its own inside one allocation of Slurm"
+    batch.add_arguments(_add(sub, "batch", batch.batch, words))
 
     _add(sub, "doctor", commands.doctor, "check what a cluster needs, and say what to do")
     _add_profiles(sub, arguments)

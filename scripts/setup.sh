@@ -3,7 +3,7 @@
 #
 #   scripts/setup.sh            .venv in this repository, with the tested set of constraints.txt
 #   scripts/setup.sh lab        the JupyterLab extension, built by Node and linked into .venv; the notebook's widget
-#   scripts/setup.sh system     the Debian packages that the tests need: a real Slurm, Chromium (root only; else says what is missing)
+#   scripts/setup.sh system     the Debian packages that the tests need: a real Slurm, sshd, Chromium (root only; else says what is missing)
 #   scripts/setup.sh accounting   those of `make test-accounting`: slurmdbd and a MariaDB
 #
 # STEWARD_PYTHON=3.12 (or a path) chooses the interpreter, STEWARD_NO_UV=1 keeps to venv + pip.
@@ -45,13 +45,14 @@ install_missing() {
         apt_install "${missing[@]}" || shout "could not install ${missing[*]}; tests that need them cannot run"
     else
         shout "missing Debian packages: ${missing[*]}
-     Tests on a real Slurm cannot run without them. As root:
+     Tests on a real Slurm or sshd cannot run without them. As root:
      apt-get update && apt-get install -y --no-install-recommends ${missing[*]}"
     fi
 }
 
 setup_system() {
-    install_missing slurmctld:slurmctld slurmd:slurmd sbatch:slurm-client munged:munge ip:iproute2
+    install_missing slurmctld:slurmctld slurmd:slurmd sbatch:slurm-client munged:munge ip:iproute2 \
+        sshd:openssh-server ssh:openssh-client
     # The browser without a window of its own: small, and quick where there is no display.
     has chromium || install_missing chromium-headless-shell:chromium-headless-shell
     # Without a font of its own a page is drawn with boxes.

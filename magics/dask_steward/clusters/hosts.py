@@ -24,6 +24,8 @@ from dask_steward.managers.ssh import Host, Ssh
 START_LIMIT = 20.0
 #: First and longest pause (seconds) before a host that failed is tried again.
 PAUSES = (5.0, 120.0)
+#: Where jobs make their folders, unless the profile says it; a shell word.
+PARENT = '"${TMPDIR:-/tmp}"'
 _STARTED = re.compile(r"^steward-started (\d+) (\d+)$", re.MULTILINE)
 _REFUSED = re.compile(r"^steward-refused (.*)$", re.MULTILINE)
 
@@ -38,18 +40,29 @@ done
 log=$(mktemp "${TMPDIR:-/tmp}/@{tag}.XXXXXXXX") || { echo 'steward-refused no file can be made'; exit 0; }
 exec 6<"$log" 7>>"$log"
 rm -f "$log"
+DASK_STEWARD_SSH_FOLDER=@{parent}
+export DASK_STEWARD_SSH_FOLDER
 setsid /bin/sh -c '
   read -r line </proc/$$/stat
   set -- ${line##*) }
-  DASK_STEWARD_SSH="@{tag} @{key} $$ ${20} @{at}"
+  DASK_STEWARD_SSH="@{tag} @{key} $$ ${20} @{at} @{host}"
   DASK_STEWARD_SSH_JOB="@{host}:$$:${20}" DASK_STEWARD_SSH_HOST="@{host}"
+  DASK_STEWARD_SSH_FOLDER="$DASK_STEWARD_SSH_FOLDER/@{tag}.$DASK_STEWARD_SSH_JOB"
   export DASK_STEWARD_SSH DASK_STEWARD_SSH_JOB DASK_STEWARD_SSH_HOST
   echo "steward-started $$ ${20}"
   exec bash /dev/fd/8' </dev/null >&7 2>&1 6<&- 8<<'@{end}' &
 @{script}
 @{end}
+job=$!
 exec 7>&-
-exec tail -n +1 -s 0.2 --pid=$! -f <&6
+tail -n +1 -f <&6 &
+log=$!
+# The shell waits: a job that nobody collects would look as if it were there.
+wait "$job"
+code=$?
+sleep 0.3
+kill "$log"
+echo "steward-ended $code"
 """
 
 
@@ -106,6 +119,7 @@ class HostManager(Ssh):
     def __init__(self, slots: list[Slot], logs: str, environment: Mapping[str, str]) -> None:
         super().__init__(environment)
         self.slots = slots
+        self.parent = PARENT
         self.known = True
         self.taking: Callable[[], None] = lambda: None
         self.holding: Callable[[], set[str]] = set
@@ -189,7 +203,7 @@ class HostManager(Ssh):
             raise SubmitRefused(f"ssh cannot be started: {error.strerror or error}.") from error
         finally:
             os.close(descriptor)
-        text = launcher(script, host=host.name, tag=tag, key=key)
+        text = launcher(script, host=host.name, tag=tag, key=key, parent=self.parent)
         writing = threading.Thread(target=_feed, args=(follower, text.encode()), daemon=True)
         writing.start()
         deadline = time.monotonic() + limit
@@ -236,10 +250,21 @@ class HostManager(Ssh):
         self._followers.clear()
 
 
-def launcher(script: str, *, host: str, tag: str, key: str) -> str:
-    """Return what a host's shell reads to start a job's script; the names are of safe characters."""
+def launcher(script: str, *, host: str, tag: str, key: str, parent: str) -> str:
+    """Return what a host's shell reads to start a job's script.
+
+    Parameters
+    ----------
+    script : str
+        The script.
+    host, tag, key : str
+        Of safe characters.
+    parent : str
+        Folder in which the job makes its own, as a shell word.
+    """
     end = f"steward_{os.urandom(8).hex()}"
     values = {"tag": tag, "key": key, "at": str(int(time.time())), "host": host, "end": end, "script": script}
+    values["parent"] = parent
     return re.sub(r"@\{(\w+)\}", lambda found: values[found[1]], _LAUNCH)
 
 

@@ -24,6 +24,7 @@ from dask_steward.errors import StartFailed, UsageError
 from dask_steward.ledger import entries
 from dask_steward.managers import command
 from dask_steward.managers.ssh import hosts_of
+from dask_steward.shell import node_quote
 
 #: What is held, as every face shows it.
 KIND = "process on host"
@@ -142,6 +143,8 @@ class SshSystem(LinedSystem):
         group = Group(MAIN, shape, script, resources=dict(worker.get("resources") or {}))
         made = SshWorkforce(site, manager, HostQueue(manager), {MAIN: group}, line=self.line, log_of=self.log_of)
         made.limit(len(manager.slots))
+        if worker.get("local_directory"):
+            manager.parent = node_quote(str(worker["local_directory"]))
         manager.holding = lambda: {job.key for job in made.roster.holding}
         self._workforce = made
         made.start()

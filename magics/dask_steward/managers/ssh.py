@@ -30,7 +30,11 @@ KEPT = ("PATH", "HOME", "SSH_AUTH_SOCK")
 """Variables by which ssh finds its files and its agent."""
 
 MARK = "DASK_STEWARD_SSH"
-"""Variable of every process that we start on a host: tag, key, process id, start time, and when it was started."""
+"""Variable of every process that we start on a host: tag, key, process id, start time, when it was started, and the
+host's name, by which another name of the same machine is told from it."""
+
+FOLDER = "DASK_STEWARD_SSH_FOLDER"
+"""Variable of such a process: the folder that its job makes for itself, which goes with it."""
 
 CONNECT_LIMIT = 8
 """Seconds for a connection."""
@@ -52,7 +56,7 @@ _ALWAYS = (
 
 _ID = re.compile(r"(?P<host>[^\s]+):(?P<pid>[0-9]+):(?P<start>[0-9]+)")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_LINE = re.compile(rf"/proc/(\d+)/environ:{MARK}=(\S+) (\S+) (\d+) (\d+) (\d+)")
+_LINE = re.compile(rf"/proc/(\d+)/environ:{MARK}=(\S+) (\S+) (\d+) (\d+) (\d+) (\S+)")
 
 # One grep over all processes: a host may have thousands, and our jobs few.
 _LIST = f"""
@@ -65,10 +69,14 @@ echo steward-end
 # A job that is told to end tidies up; what is left of it after a second is killed. No process is touched that does not
 # carry the mark, whatever became of its number.
 _END = f"""
-of() {{ grep -lsazE "^{MARK}=$1( |$)" /proc/[0-9]*/environ | sed 's,^/proc/,,; s,/environ$,,' | tr '\n' ' '; }}
+of() {{ grep -lsazE "^{MARK}=$1( |$)" /proc/[0-9]*/environ | sed 's,^/proc/,,; s,/environ$,,' | tr '\\n' ' '; }}
+folders() {{
+  for pid in $1; do tr '\\0' '\\n' <"/proc/$pid/environ"; done 2>/dev/null | sed -n 's/^{FOLDER}=//p' | sort -u
+}}
 end() {{
   pids=$(of "$1")
   [ -n "$pids" ] || return
+  made=$(folders "$pids")
   case " $pids" in *" ${{2:-none}} "*) kill -TERM "$2" 2>/dev/null ;; *) kill -TERM $pids 2>/dev/null ;; esac
   for turn in 1 2 3 4 5 6 7 8 9 10; do
     pids=$(of "$1")
@@ -76,6 +84,10 @@ end() {{
     sleep 0.1
   done
   kill -KILL $pids 2>/dev/null
+  # What was killed could not tidy up, and the cluster's keys lie there.
+  printf '%s\\n' "$made" | while read -r folder; do
+    case ${{folder##*/}} in dask-steward-*.*) rm -rf -- "$folder" ;; esac
+  done
 }}
 echo steward-begin
 """
@@ -322,8 +334,8 @@ def parse_list(host: str, out: str) -> tuple[JobStatus, ...] | Unknown:
     found: dict[tuple[str, ...], None] = {}
     for line in lines:
         match = _LINE.fullmatch(line)
-        if match is not None:
-            found[match.groups()[1:]] = None
+        if match is not None and match[7] == host:
+            found[match.groups()[1:6]] = None
     return tuple(
         JobStatus(
             id=f"{host}:{pid}:{start}",

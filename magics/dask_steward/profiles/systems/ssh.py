@@ -110,7 +110,7 @@ class WorkerOptions(Model):
     )
     memory_limit: MemoryLimit | None = Field(
         default=None,
-        description="Memory of each worker: a size, or a number of bytes, or auto (the host's memory, shared by cores), "
+        description="Memory of each worker: a size, or a number of bytes, or auto (the host's memory, by cores), "
         "or 0 for no limit. Not given: auto.",
         examples=["4 GB"],
     )
@@ -185,8 +185,8 @@ class SshOptions(Options):
     )
     remote_python: Annotated[tuple[Path, ...], Listed()] = node_field(
         (),
-        description="Python of the workers on the hosts: one for all, or one for each host. Not given: the same path as "
-        "here.",
+        description="Python of the workers on the hosts: one for all, or one for each host. Not given: the same path "
+        "as here.",
         examples=[["/opt/dask/bin/python"]],
     )
 

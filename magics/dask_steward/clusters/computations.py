@@ -75,7 +75,9 @@ class Record:
         """Tell whether a task group, or a task by its key, is one of its own."""
         if not self.keys.isdisjoint(keys):
             return True
-        return any(group.name in groups for group in self.groups)
+        # Fused tasks carry the names of all: the last one, with its token, at the end.
+        ends = tuple(f"-{name}" for name in groups)
+        return any(group.name in groups or group.name.endswith(ends) for group in self.groups)
 
     def _count(self, group: Any) -> tuple[int, int, int, int]:
         """Return tasks that are done, all, erred ones, and cancelled ones of a group."""

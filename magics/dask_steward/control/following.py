@@ -7,6 +7,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Collection
+from functools import partial
 from typing import TYPE_CHECKING
 
 from dask_steward.control.handle import FINAL
@@ -107,7 +108,7 @@ def follow(followed: Followed, tell: Callable[[ProgressView], None]) -> Callable
     Parameters
     ----------
     followed : Followed
-        What is followed; when nobody else holds it any more, the thread ends.
+        What is followed; when nobody holds it any more, nor what is returned, the thread ends.
     tell : callable
         Called in that thread, first at once, then only with news, at last with ``ended``.
     """
@@ -115,7 +116,12 @@ def follow(followed: Followed, tell: Callable[[ProgressView], None]) -> Callable
     weak = weakref.ref(followed)
     thread = threading.Thread(target=_follow, args=(weak, tell, end), name="dask-steward-progress", daemon=True)
     thread.start()
-    return end.set
+    return partial(_stop, end, followed)
+
+
+def _stop(end: threading.Event, followed: Followed) -> None:
+    """End a thread that follows; who can call this holds what is followed."""
+    end.set()
 
 
 def _follow(weak: weakref.ref[Followed], tell: Callable[[ProgressView], None], end: threading.Event) -> None:

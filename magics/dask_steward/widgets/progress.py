@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -184,7 +183,8 @@ def _names(what: Iterable[Any]) -> tuple[set[str], set[str], Any]:
             client = client or one.client
             found = [one.key]
         elif is_dask_collection(one):
-            found = list(itertools.islice(_keys_of(one, flatten), KEYS))
+            found = list(_keys_of(one, flatten))
+            groups.update(_layers_of(one))
         else:
             raise UsageError(
                 f"A {type(one).__name__} is neither a Dask collection nor a future.",
@@ -212,6 +212,28 @@ def _keys_of(collection: Any, flatten: Callable[..., Iterable[Any]]) -> Iterator
             if name not in seen:
                 seen.add(name)
                 yield key
+
+
+def _layers_of(collection: Any) -> Iterator[str]:
+    """Yield the names of layers by which a computation of a collection is known.
+
+    A result of one block is fused into what Dask puts behind it, and its name is lost; the first layers before it that
+    have several blocks are not.
+    """
+    graph = collection.__dask_graph__()
+    layers, dependencies = getattr(graph, "layers", None), getattr(graph, "dependencies", None)
+    if layers is None or dependencies is None:
+        return
+    seen: set[str] = set()
+    stack = [name for name in collection.__dask_layers__() if name in layers]
+    while stack:
+        name = stack.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        yield str(name)
+        if len(layers[name].get_output_keys()) == 1:
+            stack.extend(dependencies[name])
 
 
 def _flat(what: Iterable[Any]) -> Iterator[Any]:

@@ -5,6 +5,7 @@ import * as React from 'react';
 import { createRoot } from 'react-dom/client';
 
 import { ClusterWidget } from './ClusterWidget';
+import { Fallback } from './Fallback';
 import { type IWidgetModel, KernelSide } from './kernel';
 import { ProgressWidget } from './ProgressWidget';
 import { dress } from './style';
@@ -29,11 +30,13 @@ function render({ model, el }: IRenderProps): () => void {
   const kernel = new KernelSide(model);
   const root = createRoot(place);
   root.render(
-    model.get('kind') === 'progress' ? (
-      <ProgressWidget kernel={kernel} />
-    ) : (
-      <ClusterWidget kernel={kernel} />
-    )
+    <Fallback>
+      {model.get('kind') === 'progress' ? (
+        <ProgressWidget kernel={kernel} />
+      ) : (
+        <ClusterWidget kernel={kernel} />
+      )}
+    </Fallback>
   );
   return () => {
     watch.disconnect();

@@ -44,8 +44,8 @@ class View(anywidget.AnyWidget):  # type: ignore[misc, unused-ignore]
 
     kind = traitlets.Unicode().tag(sync=True)
     cluster_id = traitlets.Unicode(allow_none=True).tag(sync=True)
-    card = traitlets.Dict(None, allow_none=True).tag(sync=True)
-    progress = traitlets.Dict(None, allow_none=True).tag(sync=True)
+    card = traitlets.Instance(dict, allow_none=True).tag(sync=True)
+    progress = traitlets.Instance(dict, allow_none=True).tag(sync=True)
     followed = traitlets.Bool(True).tag(sync=True)
 
     def __init__(self, *, act: Act, looked: Callable[[bool], None], **state: Any) -> None:

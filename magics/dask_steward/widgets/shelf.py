@@ -10,10 +10,12 @@ import html
 import logging
 import sys
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 from dask_steward.control.card_models import Cluster as Card
-from dask_steward.control.cards import FINAL
+from dask_steward.control.cards import FINAL, card_of
+from dask_steward.control.looking import look
 from dask_steward.control.shown import static_of
 from dask_steward.widgets.bundle import missing
 from dask_steward.widgets.feed import feed
@@ -53,6 +55,7 @@ class Shown:
         self.view: View = View(
             kind="cluster",
             cluster_id=cluster.id,
+            card=_card(cluster),
             act=lambda what, args: act_on(cluster, what, args),
             looked=self._looked,
         )
@@ -130,6 +133,15 @@ def show(cluster: Cluster, text: str | None = None) -> bool:
     where = {"display_id": f"dask-steward-{cluster.id}"}
     kernel.display_pub.publish(data={**found, **view}, metadata={}, transient=where)
     return True
+
+
+def _card(cluster: Cluster) -> dict[str, Any] | None:
+    """Return what is known at once, so that nobody has to wait for the first news."""
+    found = look(cluster.id)
+    if found is None:
+        return None
+    card = card_of(cluster.state, profile=found.entry.profile, seen=time.time())
+    return card.model_dump(mode="json")
 
 
 def shell() -> Any:

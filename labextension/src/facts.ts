@@ -16,9 +16,14 @@ export function lives(cluster: ICluster): boolean {
   );
 }
 
-/** Whether tasks run or wait, so that a stop would lose work. */
+/** Whether it is there, and its size and its workers are ours to change. */
+export function isOurs(cluster: ICluster): boolean {
+  return lives(cluster) && cluster.foreign !== true;
+}
+
+/** Whether tasks run or wait, so that a stop would lose work; one that is only let go loses none. */
 export function works(cluster: ICluster): boolean {
-  return lives(cluster) && isBusy(cluster);
+  return isOurs(cluster) && isBusy(cluster);
 }
 
 /** What commands depend on. */

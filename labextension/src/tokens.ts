@@ -75,6 +75,8 @@ export interface ICluster {
   profile: string | null;
   profile_title: string | null;
   system: string;
+  /** Somebody else owns the scheduler: it is used and shown, and let go, no more. */
+  foreign?: boolean;
   state: ClusterState;
   reason: string | null;
   since: number;
@@ -96,6 +98,8 @@ export interface ICluster {
     address: string | null;
     dashboard: boolean;
     dashboard_reason: string | null;
+    /** The pages' own address, of a scheduler of somebody else. */
+    link?: string | null;
   };
   /** Core-seconds so far; `cores` are held now, so that `held` grows by that each second. */
   spend: { held: number; busy: number; cores: number };

@@ -123,6 +123,11 @@ export const ClusterCard = React.memo(function ClusterCard(props: IClusterCardPr
           why={unheard === null ? cluster.stale : null}
           trans={trans}
         />
+        {open && cluster.foreign && !hasEnded(cluster.state) && (
+          <div className="dsk-Card-last">
+            {trans.__('It belongs to somebody else: it can be used, not stopped or scaled.')}
+          </div>
+        )}
         {look === 'stale' && (
           <div className="dsk-Card-last">
             {cluster.state === 'running'
@@ -345,6 +350,7 @@ function CardActions(props: ICardActionsProps): JSX.Element {
   const ended = hasEnded(state);
   const alive = !ended && state !== 'stopping';
   const mayAct = !readOnly && !stale;
+  const own = !cluster.foreign;
   const run = (name: string, what: () => unknown): void => void action.run(name, what);
   const button = (
     name: string,
@@ -364,7 +370,7 @@ function CardActions(props: ICardActionsProps): JSX.Element {
       </button>
     ) : null;
   const stop = (): void => {
-    if (isBusy(cluster)) {
+    if (isBusy(cluster) && !cluster.foreign) {
       setTask('stop');
     } else {
       run('stop', () => actions.stop?.(id));
@@ -396,7 +402,7 @@ function CardActions(props: ICardActionsProps): JSX.Element {
           )}
         </>
       )}
-      {alive && mayAct && state !== 'starting' && (actions.scale || actions.adapt) && (
+      {alive && mayAct && own && state !== 'starting' && (actions.scale || actions.adapt) && (
         <button
           type="button"
           className={`dsk-Button${task === 'scale' ? ' dsk-mod-pressed' : ''}`}
@@ -444,6 +450,7 @@ function CardActions(props: ICardActionsProps): JSX.Element {
           'preview',
           trans.__('Job script'),
           cluster.system !== 'local' &&
+            own &&
             actions.previewProfile &&
             (() => actions.previewProfile?.(profile))
         )}
@@ -454,12 +461,18 @@ function CardActions(props: ICardActionsProps): JSX.Element {
           <button
             type="button"
             className="dsk-Button dsk-mod-icon dsk-mod-stop"
-            aria-label={trans.__('Stop %1', cluster.name)}
-            title={trans.__('Stop %1 and give back all that it holds', cluster.name)}
+            aria-label={
+              own ? trans.__('Stop %1', cluster.name) : trans.__('Detach %1', cluster.name)
+            }
+            title={
+              own
+                ? trans.__('Stop %1 and give back all that it holds', cluster.name)
+                : trans.__('Let go of %1; its scheduler goes on', cluster.name)
+            }
             disabled={action.busy === 'stop'}
             onClick={stop}
           >
-            <Sign name="stop" />
+            <Sign name={own ? 'stop' : 'close'} />
           </button>
         )}
         {ended && !readOnly && actions.dismiss && (

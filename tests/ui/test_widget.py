@@ -142,6 +142,45 @@ def test_after_a_reload_it_is_live_again(lab: Lab, page: Page) -> None:
     card.expect_text("1 running")
 
 
+def test_after_a_reload_in_a_busy_kernel_the_server_shows_it(lab: Lab, page: Page) -> None:
+    """JupyterLab's manager of widgets waits for the kernel; nobody else does."""
+    notebook, card = begun(page)
+    notebook.save()
+    notebook.begin(BUSY["sleep"])
+
+    page.reload()
+    wait_until_ready(page)
+
+    card.expect_text("2 running", timeout=2 * SOON)
+    card.scale_to(1)
+    card.expect_text("1 running", timeout=SOON)
+
+
+def test_a_notebook_that_is_opened_again_shows_something_true(lab: Lab, page: Page) -> None:
+    notebook, card = begun(page)
+    lab.cli("start", "small", "--name", "other", "--tenure", "server")
+    notebook.run('ds.get("other")')
+    notebook.save()
+    notebook.end_kernel()
+    until(lambda: [one["name"] for one in lab.cli("list")] == ["other"])
+
+    page.reload()
+    wait_until_ready(page)
+
+    # The server knows both, and that one lives.
+    first, last = card.root.first, card.root.last
+    expect(first).to_have_class(re.compile("dsk-mod-(stopped|lost)"), timeout=START)
+    expect(last).to_contain_text("2 running", timeout=START)
+    # What it knows no more is what was saved.
+    lab.stop_clusters()
+    page.reload()
+    wait_until_ready(page)
+    saved = page.locator(".jp-OutputArea-output").first
+    expect(saved).to_contain_text("2 running", timeout=START)
+    expect(page.locator(OUTPUT)).to_have_count(0)
+    expect(page.get_by_text("model not found")).to_have_count(0)
+
+
 def test_two_tabs_show_the_same(lab: Lab, page: Page, open_page: Callable[..., Page]) -> None:
     notebook, card = begun(page)
     notebook.save()

@@ -8,6 +8,7 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { clusterActions } from '../sidebar/sidebarActions';
 import { IStewardModel } from '../tokens';
 import { BRIDGE_VERSION, layBridge } from './bridge';
+import { watchOutputs } from './reopened';
 
 export const widgetPlugin: JupyterFrontEndPlugin<void> = {
   id: 'dask-steward:widget',
@@ -25,6 +26,10 @@ export const widgetPlugin: JupyterFrontEndPlugin<void> = {
     const { commands } = app;
     const systemTitle = (system: string): string =>
       model.status?.systems.find(one => one.system === system)?.title ?? system;
+    notebooks?.widgetAdded.connect((_, panel) => {
+      // After JupyterLab's manager of widgets has done the same.
+      queueMicrotask(() => watchOutputs(panel.content.rendermime, model));
+    });
     // The commands of the other plugins are there when all have begun.
     void app.started.then(() => {
       layBridge({

@@ -49,7 +49,6 @@ class Shown:
         from dask_steward.widgets.live import View
 
         self.cluster = cluster
-        self.display_id = f"dask-steward-{cluster.id}"
         #: Whether an output has this display's id, so that it can be replaced.
         self.displayed = False
         self.view: View = View(
@@ -88,7 +87,7 @@ class Shown:
         self._forget()
         if self.displayed:
             try:
-                _replace(self.display_id, {**static_of(self.cluster), **self.reference})
+                _replace(self.cluster.id, {**static_of(self.cluster), **self.reference})
             except Exception:  # the ledger may be gone by now; the output keeps what it had
                 logger.exception("the last state of a cluster cannot be shown")
 
@@ -130,8 +129,8 @@ def show(cluster: Cluster, text: str | None = None) -> bool:
     if why is not None:
         found["text/plain"] += f"\n{why}"
         found["text/html"] += f"<div><small>{html.escape(why)}</small></div>"
-    where = {"display_id": f"dask-steward-{cluster.id}"}
-    kernel.display_pub.publish(data={**found, **view}, metadata={}, transient=where)
+    where = {"display_id": _display_id(cluster.id)}
+    kernel.display_pub.publish(data={**found, **view}, metadata=_about(cluster.id), transient=where)
     return True
 
 
@@ -151,7 +150,17 @@ def shell() -> Any:
     return found if getattr(found, "kernel", None) is not None else None
 
 
-def _replace(display_id: str, found: dict[str, Any]) -> None:
+def _about(id: str) -> dict[str, Any]:
+    """Return by what JupyterLab's half knows an output of a notebook that is opened again."""
+    return {"dask_steward": {"cluster": id}}
+
+
+def _replace(id: str, found: dict[str, Any]) -> None:
     kernel = shell()
     if kernel is not None:
-        kernel.display_pub.publish(data=found, metadata={}, transient={"display_id": display_id}, update=True)
+        where = {"display_id": _display_id(id)}
+        kernel.display_pub.publish(data=found, metadata=_about(id), transient=where, update=True)
+
+
+def _display_id(id: str) -> str:
+    return f"dask-steward-{id}"

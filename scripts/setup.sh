@@ -2,8 +2,8 @@
 # Make what the Makefile's targets need, from nothing, and say nothing when it is there already.
 #
 #   scripts/setup.sh            .venv in this repository, with the tested set of constraints.txt
-#   scripts/setup.sh lab        the JupyterLab extension, built by Node and linked into .venv
-#   scripts/setup.sh system     the Debian packages that the tests need: a real Slurm, Chromium (root only; else says what is missing)
+#   scripts/setup.sh lab        the JupyterLab extension, built by Node and linked into .venv; the notebook's widget
+#   scripts/setup.sh system     the Debian packages that the tests need: a real Slurm, sshd, Chromium (root only; else says what is missing)
 #   scripts/setup.sh accounting   those of `make test-accounting`: slurmdbd and a MariaDB
 #
 # STEWARD_PYTHON=3.12 (or a path) chooses the interpreter, STEWARD_NO_UV=1 keeps to venv + pip.
@@ -45,13 +45,14 @@ install_missing() {
         apt_install "${missing[@]}" || shout "could not install ${missing[*]}; tests that need them cannot run"
     else
         shout "missing Debian packages: ${missing[*]}
-     Tests on a real Slurm cannot run without them. As root:
+     Tests on a real Slurm or sshd cannot run without them. As root:
      apt-get update && apt-get install -y --no-install-recommends ${missing[*]}"
     fi
 }
 
 setup_system() {
-    install_missing slurmctld:slurmctld slurmd:slurmd sbatch:slurm-client munged:munge ip:iproute2
+    install_missing slurmctld:slurmctld slurmd:slurmd sbatch:slurm-client munged:munge ip:iproute2 \
+        sshd:openssh-server ssh:openssh-client
     # The browser without a window of its own: small, and quick where there is no display.
     has chromium || install_missing chromium-headless-shell:chromium-headless-shell
     # Without a font of its own a page is drawn with boxes.
@@ -188,8 +189,9 @@ setup_lab() {
     fi
     install_node_modules
     want=$(lab_fingerprint)
-    [ -e .cache/lab-built ] && [ "$(cat .cache/lab-built)" = "$want" ] && [ -e $built/package.json ] && return 0
-    say "building the JupyterLab extension"
+    [ -e .cache/lab-built ] && [ "$(cat .cache/lab-built)" = "$want" ] && [ -e $built/package.json ] &&
+        [ -e magics/dask_steward/widgets/static/widget.js ] && return 0
+    say "building the JupyterLab extension and the notebook's widget"
     PATH=$repo/$venv/bin:$PATH jlpm build:prod >.cache/lab-build.log 2>&1 || { tail -n 40 .cache/lab-build.log >&2; return 1; }
     # A link, so that what is built anew is there at once (an editable install has copied an empty folder).
     local linked=$venv/share/jupyter/labextensions/dask-steward

@@ -24,7 +24,7 @@ import pytest
 
 from tests.support import leaks
 
-pytest_plugins = ["tests.support.slurm", "tests.support.commands"]
+pytest_plugins = ["tests.support.slurm", "tests.support.sshd", "tests.support.commands"]
 
 SYSTEM_FOLDERS = "/usr/sbin:/sbin"
 """Where Debian puts slurmctld, slurmd and munged; an ordinary user's PATH lacks them."""
@@ -57,6 +57,10 @@ def _missing_accounting() -> str | None:
     return _missing_slurm() or _missing_commands("slurmdbd", "sacctmgr", "sacct", "mariadbd", "mariadb-install-db")
 
 
+def _missing_sshd() -> str | None:
+    return _missing_commands("sshd", "ssh", "ssh-keygen")
+
+
 def _missing_chromium() -> str | None:
     # Either will do: the one without windows, or the whole.
     return _missing_commands("chromium-headless-shell") and _missing_commands("chromium")
@@ -70,6 +74,7 @@ COMPONENTS: dict[str, Callable[[], str | None]] = {
     "root": _missing_root,
     "slurm": _missing_slurm,
     "accounting": _missing_accounting,
+    "sshd": _missing_sshd,
     "netns": _missing_netns,
     "chromium": _missing_chromium,
     "procfs": lambda: None if Path("/proc/self/environ").exists() else "no /proc",

@@ -6,9 +6,14 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import type { IAttachments, ICluster, IStewardModel } from './tokens';
 import { hasEnded, isActive, isBusy, stateWord } from './view/format';
 
-/** Whether tasks run or wait, so that a stop would lose work. */
+/** Whether it is there, and its size and its workers are ours to change. */
+export function isOurs(cluster: ICluster): boolean {
+  return isActive(cluster) && cluster.foreign !== true;
+}
+
+/** Whether tasks run or wait, so that a stop would lose work; one that is only let go loses none. */
 export function works(cluster: ICluster): boolean {
-  return isActive(cluster) && isBusy(cluster);
+  return isOurs(cluster) && isBusy(cluster);
 }
 
 /** What commands depend on. */

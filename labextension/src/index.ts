@@ -3,6 +3,7 @@
  */
 import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
 
+import { widgetPlugin } from './bridge/plugin';
 import { attachmentsPlugin } from './notebook/attachments';
 import { commandsPlugin } from './commands/commands';
 import { dashboardsPlugin } from './dashboards/dashboards';
@@ -30,7 +31,8 @@ const plugins: JupyterFrontEndPlugin<unknown>[] = [
   notificationsPlugin,
   runningPlugin,
   statusbarPlugin,
-  launcherPlugin
+  launcherPlugin,
+  widgetPlugin
 ];
 
 export default plugins;

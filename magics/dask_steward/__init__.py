@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from dask_steward.control.api import clusters, get, held, profiles, start, sweep
+    from dask_steward.control.attaching import attach
+    from dask_steward.control.batch import Batch, batch
     from dask_steward.control.cluster import Cluster
     from dask_steward.control.discover import Discovery, discover
     from dask_steward.control.held import Held
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
     from dask_steward.release.sweep import SweepReport
 
 __all__ = [
+    "Batch",
     "Candidate",
     "Cluster",
     "ClusterNotFound",
@@ -65,6 +68,8 @@ __all__ = [
     "TimeLimit",
     "UsageError",
     "WrongState",
+    "attach",
+    "batch",
     "clusters",
     "compare",
     "discover",
@@ -83,6 +88,9 @@ _LAZY = {
     **dict.fromkeys(("compare", "preview"), "dask_steward.control.preview"),
     **dict.fromkeys(("Discovery", "discover"), "dask_steward.control.discover"),
     **dict.fromkeys(("Candidate", "Preview"), "dask_steward.control.previewed"),
+    "attach": "dask_steward.control.attaching",
+    "Batch": "dask_steward.control.batch",
+    "batch": "dask_steward.control.batch",
     "_jupyter_server_extension_points": "dask_steward.server",
     "Cluster": "dask_steward.control.cluster",
     "Held": "dask_steward.control.held",
@@ -95,6 +103,8 @@ def __getattr__(name: str) -> Any:
     if name == "profiles":
         # The room of the same name would otherwise take the function's place once it is imported.
         return importlib.import_module(_LAZY[name]).profiles
+    if name == "widgets":
+        return importlib.import_module("dask_steward.widgets")
     if name not in _LAZY:
         if name == "__version__":
             from importlib.metadata import version

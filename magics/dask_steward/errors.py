@@ -26,6 +26,8 @@ class StewardError(Exception):
         Id of the cluster concerned.
     """
 
+    #: In which state a cluster ends that ends because of this.
+    state: ClassVar[str] = "failed"
     code: ClassVar[str] = "failed"
     exit_code: ClassVar[int] = 1
     http_status: ClassVar[int] = 500
@@ -102,6 +104,14 @@ class StartFailed(StewardError):
 
     code = "start-failed"
     http_status = 422
+
+
+class SchedulerLost(StewardError):
+    """A scheduler that somebody else owns has gone, or another one has taken its place."""
+
+    state = "lost"
+    code = "scheduler-lost"
+    http_status = 503
 
 
 class StartCancelled(StartFailed):

@@ -278,3 +278,20 @@ def format_duration(seconds: int | float) -> str:
             if seconds >= factor and parse_duration(text) == seconds:
                 return text
     return f"{seconds} s"
+
+
+def size_text(number: float | None) -> str:
+    """Return a number of bytes for a person, to three digits.
+
+    Examples
+    --------
+    >>> size_text(4_000_000_000), size_text(1500), size_text(0)
+    ('3.73 GiB', '1.46 KiB', '0 B')
+    """
+    if number is None:
+        return ""
+    units = ["B", "KiB", "MiB", "GiB", "TiB"]
+    while abs(number) >= 1000 and len(units) > 1:
+        number /= 1024
+        units.pop(0)
+    return f"{number:.0f} B" if units[0] == "B" else f"{number:.3g} {units[0]}"

@@ -10,19 +10,20 @@ from typing import Any
 import pytest
 
 import dask_steward as ds
-from tests.contract.site import PATIENCE, PROFILES, Site
+from tests.contract.site import PATIENCE, Site, profile_of
 
 
-@pytest.fixture(scope="module", params=["local", "slurm"])
+@pytest.fixture(scope="module", params=["local", "slurm", "ssh"])
 def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A system, with state, runtime folder and profiles of one test module alone."""
     slurm = request.getfixturevalue("slurm_of_the_run") if request.param == "slurm" else None
+    sshd = request.getfixturevalue("sshd_of_the_run") if request.param == "ssh" else None
     base = tmp_path_factory.mktemp(f"contract-{request.param}")
     profiles, state = base / "profiles", base / "state"
     profiles.mkdir()
     state.mkdir(mode=0o700)
     runtime = tempfile.mkdtemp(prefix="dsk-r", dir="/tmp")
-    (profiles / f"{request.param}.yaml").write_text(PROFILES[request.param])
+    (profiles / f"{request.param}.yaml").write_text(profile_of(request.param, sshd))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DASK_STEWARD_STATE_DIR", str(state))
         patch.setenv("DASK_STEWARD_PROFILES", str(profiles))
@@ -30,7 +31,7 @@ def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         if slurm is not None:
             patch.setenv("SLURM_CONF", str(slurm.conf))
             patch.setenv("PATH", slurm.env["PATH"])
-        found = Site(request.param, state, profiles, slurm)
+        found = Site(request.param, state, profiles, slurm, sshd)
         yield found
         for cluster in ds.clusters():
             cluster.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ import dask_steward as ds
 from dask_steward.ledger import entries
 from tests.support import leaks
 from tests.support.private_slurm import PrivateSlurm
+from tests.support.private_sshd import PrivateSshd
 
 PROFILES = {
     "local": """\
@@ -28,7 +30,19 @@ system: slurm
 scale: {jobs: 2}
 options: {queue: debug, cores: 2, memory: 600 MB, processes: 1, interface: lo, walltime: "00:10:00"}
 """,
+    "ssh": """\
+title: Two hosts
+system: ssh
+options:
+  hosts: [127.0.0.1, 127.0.0.2]
+  connect_options: {connect}
+  worker_options: {{nthreads: 2, memory_limit: 600 MB}}
+  scheduler_options: {{host: 127.0.0.1}}
+environment: {{PYTHONPATH: {root}}}
+""",
 }
+#: What tests send to workers is found there; a worker over ssh begins in its user's home.
+ROOT = Path(__file__).resolve().parents[2]
 #: Seconds within which something that must happen has to happen, on a busy machine.
 PATIENCE = 40.0
 
@@ -40,6 +54,12 @@ def until(done: Callable[[], Any], timeout: float = PATIENCE) -> Any:
         assert time.monotonic() < deadline, f"not within {timeout:g} s: {done}"
         time.sleep(0.05)
     return found
+
+
+def profile_of(system: str, sshd: PrivateSshd | None = None) -> str:
+    """Return the text of a system's profile."""
+    text = PROFILES[system]
+    return text if sshd is None else text.format(connect=json.dumps(sshd.connect_options), root=json.dumps(str(ROOT)))
 
 
 @dataclass
@@ -56,12 +76,15 @@ class Site:
         The folder that holds its profile.
     slurm : PrivateSlurm or None
         Where the jobs go.
+    sshd : PrivateSshd or None
+        By which hosts are reached.
     """
 
     system: str
     state: Path
     profiles: Path
     slurm: PrivateSlurm | None
+    sshd: PrivateSshd | None = None
 
     @property
     def on_queue(self) -> bool:
@@ -83,6 +106,10 @@ class Site:
         ids = [entry.id for entry in self.entries() if of in (None, entry.id)]
         found = [str(one) for id in ids for one in leaks.marked(f"DASK_STEWARD_CLUSTER={id}")]
         found += [str(one) for id in ids for one in leaks.marked(f"DASK_STEWARD_GUARD={id}")]
+        if self.sshd is not None:
+            tags = tuple(f"{entries.tag(id)} " for id in ids)
+            marked = leaks.marked("DASK_STEWARD_SSH")
+            found += [str(one) for one in marked if one.environment.get("DASK_STEWARD_SSH", "").startswith(tags)]
         if self.slurm is not None:
             ours = {entries.tag(id) for id in ids}
             found += [str(job) for job in self.slurm.queue() if job.name in ours and job.state != "COMPLETING"]

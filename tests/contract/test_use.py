@@ -293,7 +293,7 @@ def test_a_name_nobody_has_is_answered_with_the_nearest(cluster: Any) -> None:
 def test_held_names_every_holding(site: Site, cluster: Any) -> None:
     held = [one for one in ds.held() if one.cluster == cluster.id]
 
-    kinds = {"job"} if site.on_queue else {"process"}
+    kinds = {{"slurm": "job", "local": "process", "ssh": "process on host"}[site.system]}
     assert {one.kind for one in held} == kinds
     assert {one.name for one in held} == {cluster.name}
     if site.slurm is not None:

@@ -26,7 +26,7 @@ def test_a_whole_life(notebook: Notebook) -> None:
     listed = notebook.run("%dask_cluster list").stdout.splitlines()
     assert listed[0].split()[:4] == ["ID", "NAME", "PROFILE", "STATE"]
     assert listed[1].split()[1:4] == ["life", "local", "running"]
-    assert "workers    1 worker running" in notebook.run("%dask_cluster status").stdout
+    assert "workers    1 worker running" in notebook.run("%dask_cluster status").displayed[0]
     assert notebook.run("%dask_cluster held").stdout.splitlines()[0].startswith("CLUSTER")
     assert "distributed" in notebook.run("%dask_cluster logs life --keeper").stdout
 
@@ -216,7 +216,7 @@ def test_after_its_end_a_cluster_still_says_why(notebook: Notebook) -> None:
     notebook.run("%dask_cluster start local --workers 1")
     ds.get("local").close()
 
-    assert "stopped by a person" in notebook.run("%dask_cluster status").stdout
+    assert "stopped by a person" in notebook.run("%dask_cluster status").displayed[0]
     assert notebook.run("%dask_cluster scale 2").reply["ename"] == "WrongState"
 
 

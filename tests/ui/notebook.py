@@ -18,6 +18,16 @@ _NEW = """async kernelName => {
 _FIND = """const widget = [...window.jupyterapp.shell.widgets('main')].find(one => one.id === id);
     const cells = () => widget.content.widgets;"""
 
+_THERE = """path => [...window.jupyterapp.shell.widgets('main')]
+    .some(one => one.context?.path === path && one.sessionContext?.session?.kernel)"""
+
+_AGAIN = """async path => {
+    const widget = [...window.jupyterapp.shell.widgets('main')].find(one => one.context?.path === path);
+    await widget.sessionContext.ready;
+    await widget.sessionContext.session.kernel.info;
+    return widget.id;
+}"""
+
 
 class Notebook:
     """A notebook with a kernel that is ready."""
@@ -49,6 +59,38 @@ class Notebook:
             code,
         )
         return self.output(-1)
+
+    def begin(self, code: str) -> None:
+        """Write code into a new last cell and run it; returns when the kernel is busy with it."""
+        self.activate()
+        self._do(
+            """widget.content.activeCellIndex = cells().length - 1;
+            await window.jupyterapp.commands.execute('notebook:insert-cell-below');
+            widget.content.activeCell.model.sharedModel.source = argument;
+            void window.jupyterapp.commands.execute('notebook:run-cell');""",
+            code,
+        )
+        # The kernel itself may be too busy to say so.
+        self.page.wait_for_function(
+            f"([id]) => {{ {_FIND} return cells().at(-1).model.executionState === 'running'; }}", arg=[self.id]
+        )
+
+    def is_busy(self) -> bool:
+        """Tell whether its last cell is being run."""
+        return bool(self._do("return cells().at(-1).model.executionState === 'running';"))
+
+    def save(self) -> None:
+        """Save it."""
+        self._do("await widget.context.save();")
+
+    def restart(self) -> None:
+        """Restart its kernel, as the menu does once it has asked."""
+        self._do("await widget.sessionContext.session.kernel.restart();")
+
+    def again(self) -> None:
+        """Find it again after its page was loaded again."""
+        self.page.wait_for_function(_THERE, arg=self.path)
+        self.id = self.page.evaluate(_AGAIN, self.path)
 
     def run_all(self) -> None:
         """Run every cell and wait for the end."""

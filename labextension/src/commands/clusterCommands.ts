@@ -6,10 +6,9 @@ import { copyIcon, editIcon, refreshIcon, saveIcon, stopIcon } from '@jupyterlab
 
 import { shared } from './args';
 import { number, text, type Tools } from './commandTools';
-import { works } from '../facts';
+import { isOurs, works } from '../facts';
 import * as questions from './questions';
 import { CommandIDs, type IAdapt, type IScale, type Tenure } from '../tokens';
-import { isActive } from '../view/format';
 
 /** Add the commands on one cluster. */
 export function addClusterCommands(tools: Tools): void {
@@ -26,6 +25,7 @@ export function addClusterCommands(tools: Tools): void {
       group: about.text(trans.__('The group of workers; without it, the default one.'))
     }),
     failed: trans.__('The size was not changed.'),
+    enabled: isOurs,
     execute: async (cluster, args) => {
       const given: IScale = {};
       for (const unit of ['workers', 'jobs', 'cores'] as const) {
@@ -56,6 +56,7 @@ export function addClusterCommands(tools: Tools): void {
       group: about.text(trans.__('The group of workers; without it, the default one.'))
     }),
     failed: trans.__('The limits were not changed.'),
+    enabled: isOurs,
     execute: async (cluster, args) => {
       const group = text(args.group);
       const ofGroup: { group?: string } = group === undefined ? {} : { group };
@@ -105,7 +106,7 @@ export function addClusterCommands(tools: Tools): void {
     icon: refreshIcon,
     describedBy: about.cluster(),
     failed: trans.__('The workers were not restarted.'),
-    enabled: cluster => isActive(cluster) && cluster.workers.running > 0,
+    enabled: cluster => isOurs(cluster) && cluster.workers.running > 0,
     execute: async cluster => {
       if (!works(cluster) || (await questions.restart(cluster, trans))) {
         await model.restartWorkers(cluster.id);

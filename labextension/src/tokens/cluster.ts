@@ -1,6 +1,7 @@
 /**
  * A cluster as the server tells of it, and what can be asked of one.
  */
+import type { IComputation } from '../progress';
 
 /** Where a cluster stands. */
 export type ClusterState =
@@ -70,6 +71,8 @@ export interface ICluster {
   profile: string | null;
   profile_title: string | null;
   system: string;
+  /** Somebody else owns the scheduler: it is used and shown, and let go, no more. */
+  foreign?: boolean;
   state: ClusterState;
   reason: string | null;
   since: number;
@@ -85,10 +88,14 @@ export interface ICluster {
   cpu: { used: number; limit: number };
   memory: { limit: number; used: number; spilled: number };
   tasks: { groups: ITaskGroup[]; per_second: number };
+  /** Running ones, and the last that ended; an older server tells none. */
+  computations?: IComputation[];
   scheduler: {
     address: string | null;
     dashboard: boolean;
     dashboard_reason: string | null;
+    /** The pages' own address, of a scheduler of somebody else. */
+    link?: string | null;
   };
   /** Core-seconds so far; `cores` are held now, so that `held` grows by that each second. */
   spend: { held: number; busy: number; cores: number };

@@ -21,6 +21,7 @@ export function CardActions(props: ICardActionsProps): JSX.Element {
   const ended = hasEnded(state);
   const alive = isActive(cluster);
   const mayAct = !readOnly && !stale;
+  const own = !cluster.foreign;
   const run = (name: string, what: () => unknown): void => void action.run(name, what);
   const button = (
     name: string,
@@ -40,7 +41,7 @@ export function CardActions(props: ICardActionsProps): JSX.Element {
       </button>
     ) : null;
   const stop = (): void => {
-    if (isBusy(cluster)) {
+    if (isBusy(cluster) && own) {
       setTask('stop');
     } else {
       run('stop', () => actions.stop?.(id));
@@ -72,7 +73,7 @@ export function CardActions(props: ICardActionsProps): JSX.Element {
           )}
         </>
       )}
-      {alive && mayAct && state !== 'starting' && (actions.scale || actions.adapt) && (
+      {alive && mayAct && own && state !== 'starting' && (actions.scale || actions.adapt) && (
         <button
           type="button"
           className={`dsk-Button${task === 'scale' ? ' dsk-mod-pressed' : ''}`}
@@ -120,6 +121,7 @@ export function CardActions(props: ICardActionsProps): JSX.Element {
           'preview',
           trans.__('Job script'),
           cluster.system !== 'local' &&
+            own &&
             actions.previewProfile &&
             (() => actions.previewProfile?.(profile))
         )}
@@ -130,12 +132,18 @@ export function CardActions(props: ICardActionsProps): JSX.Element {
           <button
             type="button"
             className="dsk-Button dsk-mod-icon dsk-mod-stop"
-            aria-label={trans.__('Stop %1', cluster.name)}
-            title={trans.__('Stop %1 and give back all that it holds', cluster.name)}
+            aria-label={
+              own ? trans.__('Stop %1', cluster.name) : trans.__('Detach %1', cluster.name)
+            }
+            title={
+              own
+                ? trans.__('Stop %1 and give back all that it holds', cluster.name)
+                : trans.__('Let go of %1; its scheduler goes on', cluster.name)
+            }
             disabled={action.busy === 'stop'}
             onClick={stop}
           >
-            <Sign name="stop" />
+            <Sign name={own ? 'stop' : 'close'} />
           </button>
         )}
         {ended && !readOnly && actions.dismiss && (

@@ -80,6 +80,11 @@ export const ClusterCard = React.memo(function ClusterCard(props: IClusterCardPr
           why={unheard === null ? cluster.stale : null}
           trans={trans}
         />
+        {open && cluster.foreign && !ended && (
+          <div className="dsk-Card-last">
+            {trans.__('It belongs to somebody else: it can be used, not stopped or scaled.')}
+          </div>
+        )}
         {look === 'stale' && <LastKnown cluster={cluster} trans={trans} />}
         {open && counted && <CardNumbers cluster={cluster} trans={trans} />}
         {look !== 'stale' && <Why cluster={cluster} open={open} trans={trans} />}

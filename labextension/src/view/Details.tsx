@@ -20,6 +20,8 @@ export interface IDetailsProps {
   tab: DetailsTab;
   /** Why the facts may be old; null while they are fresh. */
   stale: string | null;
+  /** Whether the tabs alone are shown, since a card above them says the rest. */
+  bare?: boolean;
   trans: TranslationBundle;
   onTab: (tab: DetailsTab) => void;
   /** The panel of a tab. */
@@ -67,7 +69,7 @@ export function Details(props: IDetailsProps): React.ReactElement {
   const stale = props.stale ?? cluster.stale;
   return (
     <div className={`dsk-Details${stale ? ' dsk-mod-stale' : ''}`}>
-      <Header cluster={cluster} stale={stale} trans={trans} />
+      {!props.bare && <Header cluster={cluster} stale={stale} trans={trans} />}
       <div
         className="dsk-Tabs"
         role="tablist"

@@ -217,7 +217,8 @@ function Menu({ label, parts, anchor, start, onClose }: IMenuProps): JSX.Element
           </div>
         ))}
     </div>,
-    document.body
+    // Where the page has no theme of JupyterLab's, the colours are those of the widget around it.
+    anchor?.closest('.dsk-mod-alone') ?? document.body
   );
 }
 

@@ -64,7 +64,7 @@ export function clusterMenu(options: IClusterMenuOptions): IMenuPart[] {
     if (actions.saveAsProfile) {
       change.push({ id: 'save', label: trans.__('Save as profile…'), onSelect: () => ask('save') });
     }
-    if (actions.restartWorkers && cluster.workers.running > 0) {
+    if (actions.restartWorkers && cluster.workers.running > 0 && !cluster.foreign) {
       change.push({ id: 'restart', label: trans.__('Restart workers'), onSelect: restart });
     }
   }

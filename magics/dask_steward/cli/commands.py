@@ -17,7 +17,13 @@ from typing import TYPE_CHECKING, Any
 import dask_steward as ds
 from dask_steward.cli import output
 from dask_steward.console import sentences
-from dask_steward.console.arguments import adapt_arguments, scale_arguments, start_arguments
+from dask_steward.console.arguments import (
+    adapt_arguments,
+    attach_tls,
+    parse_settings,
+    scale_arguments,
+    start_arguments,
+)
 from dask_steward.console.held import held_text
 from dask_steward.errors import StewardError, UsageError
 
@@ -39,10 +45,24 @@ def start(args: argparse.Namespace) -> int:
     asked["tenure"] = _tenure(args, asked["set"])
     asked["owner_pid"] = args.owner_pid
     asked["wait"] = False if args.no_wait else True if args.wait is None else args.wait
+    return _start(args.profile, asked, args)
+
+
+def attach(args: argparse.Namespace) -> int:
+    """Attach to a scheduler that somebody else owns."""
+    from dask_steward.control.attaching import fields_of
+
+    settings, name = fields_of(args.address, args.scheduler_file, attach_tls(args), args.name)
+    settings.update(parse_settings(args.settings))
+    asked = {"name": name, "set": settings, "tenure": _tenure(args, settings), "owner_pid": args.owner_pid}
+    return _start(args.profile, asked, args)
+
+
+def _start(profile: str, asked: dict[str, Any], args: argparse.Namespace) -> int:
     progress = output.Progress()
     try:
         with _signals_interrupt() as interrupted:
-            cluster = ds.start(args.profile, on_progress=progress, client_follows=False, **asked)
+            cluster = ds.start(profile, on_progress=progress, client_follows=False, **asked)
             if interrupted:
                 cluster.close()
             state = dict(cluster.state)
@@ -50,8 +70,9 @@ def start(args: argparse.Namespace) -> int:
         progress.clear()
     if asked["set"].get("idle_timeout") is SHELL_IDLE_TIMEOUT:
         output.note(
-            f"Nobody owns a cluster started from a shell: it is released after {SHELL_IDLE_TIMEOUT} without work "
-            "(--set idle_timeout=…, --set time_to_live=… or --owner-pid change that)."
+            f"Nobody owns a cluster started from a shell: it is {'detached' if state['foreign'] else 'released'} after "
+            f"{SHELL_IDLE_TIMEOUT} without work (--set idle_timeout=…, --set time_to_live=… or --owner-pid change "
+            "that)."
         )
     if args.json:
         output.print_json(state)
@@ -177,6 +198,17 @@ def _answer(cluster: Cluster, args: argparse.Namespace, note: str | None = None)
     return 0
 
 
+def detach(args: argparse.Namespace) -> int:
+    """Let go of a scheduler of somebody else."""
+    cluster = ds.get(args.id)
+    cluster.detach()
+    if args.json:
+        output.print_json(dict(cluster.state))
+    else:
+        print(f"{cluster.id}  {sentences.ended(cluster.state)}")
+    return 0
+
+
 def stop(args: argparse.Namespace) -> int:
     """Stop clusters."""
     if bool(args.ids) == args.all:
@@ -195,7 +227,7 @@ def stop(args: argparse.Namespace) -> int:
         if cluster.id in failed:
             output.note(f"dask-steward: {cluster.id}: {failed[cluster.id]}")
         elif not args.json:
-            print(f"{cluster.id}  {sentences.label(answer)}: {answer.get('state', 'stopped')}")
+            print(f"{cluster.id}  {sentences.ended(answer)}")
     if not clusters and not args.json:
         print("no clusters")
     return max((error.exit_code for error in failed.values()), default=0)

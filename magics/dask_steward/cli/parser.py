@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Sequence
 
-from dask_steward.cli import commands, discover, managing, preview
+from dask_steward.cli import batch, commands, discover, managing, preview
 from dask_steward.console.arguments import (
     Parser,
     add_adapt_options,
+    add_attach_options,
     add_idle_timeout,
     add_scale_options,
     add_start_options,
@@ -55,10 +56,30 @@ def build_parser(arguments: Sequence[str] | None = None) -> Parser:
     )
     wait.add_argument("--no-wait", action="store_true", help="do not wait until it runs")
 
+    words = "attach to a scheduler that somebody else owns, by its address or its scheduler file"
+    attach = _add(sub, "attach", commands.attach, words)
+    attach.add_argument("address", metavar="ADDRESS", nargs="?", help="such as tcp://localhost:8786")
+    add_attach_options(attach)
+    attach.add_argument("--profile", default="address", metavar="PROFILE", help="a profile of system: address")
+    attach.add_argument("--name", metavar="NAME", help="what it is called here (default: its address)")
+    attach.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", dest="settings", help="a field of the profile"
+    )
+    attach.add_argument(
+        "--tenure",
+        choices=("process", "detached"),
+        help="with whom the attachment ends (default: detached, or the process of --owner-pid)",
+    )
+    attach.add_argument("--owner-pid", type=whole(1), metavar="PID", help="detach when this process ends")
+    _cluster(_add(sub, "detach", commands.detach, "let go of a scheduler that somebody else owns; it goes on"))
+
     listing = _add(sub, "list", commands.list_clusters, "list the clusters")
     listing.add_argument("--all", action="store_true", help="also those that have ended")
 
     _cluster(_add(sub, "status", commands.status, "show one cluster"))
+
+    shown = _cluster(_add(sub, "top", _top, "show one cluster and what it computes, live; Ctrl-C leaves"))
+    shown.add_argument("--once", action="store_true", help="print what is known now and stop")
 
     add_scale_options(_cluster(_add(sub, "scale", commands.scale, "set the size, in workers or another unit")))
     add_adapt_options(_cluster(_add(sub, "adapt", commands.adapt, "let a cluster grow and shrink with its work")))
@@ -105,9 +126,18 @@ def build_parser(arguments: Sequence[str] | None = None) -> Parser:
     add_preview_options(shown)
     add_discover_options(_add(sub, "discover", discover.discover, "write profiles from what a site offers"))
 
+    words = "run a script with a cluster of its own inside one allocation of Slurm"
+    batch.add_arguments(_add(sub, "batch", batch.batch, words))
+
     _add(sub, "doctor", commands.doctor, "check what a cluster needs, and say what to do")
     _add_profiles(sub, arguments)
     return parser
+
+
+def _top(args: argparse.Namespace) -> int:
+    from dask_steward.cli.top import top
+
+    return top(args)
 
 
 class _Version(argparse.Action):

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from dask_steward.clusters.demand import Demand
+from dask_steward.progress_data import Computation
 
 
 @dataclass(frozen=True)
@@ -214,7 +215,32 @@ class Agent(abc.ABC):
 
     @abc.abstractmethod
     async def summary(self) -> dict[str, Any]:
-        """Return ``threads``, ``cpu``, ``memory``, ``tasks`` and ``busy_seconds`` (core-seconds spent in tasks)."""
+        """Return ``threads``, ``cpu``, ``memory``, ``tasks``, ``computations`` of the state, and besides.
+
+        ``busy_seconds`` are core-seconds spent in tasks, ``memory_warnings`` sentences about workers short of memory.
+        """
+
+    @abc.abstractmethod
+    async def progress(
+        self,
+        groups: Collection[str] | None = None,
+        keys: Collection[str] | None = None,
+        client: str | None = None,
+        since: float | None = None,
+    ) -> list[Computation]:
+        """Return computations, oldest first.
+
+        Parameters
+        ----------
+        groups : collection of str, optional
+            Only those that have one of these task groups, by Dask's own names, or one of `keys`.
+        keys : collection of str, optional
+            Keys of tasks that are plain texts (of futures and delayed): all of one function are one group.
+        client : str, optional
+            Only those of this client.
+        since : float, optional
+            Only those that were submitted since then (seconds since the epoch).
+        """
 
     @abc.abstractmethod
     async def idle_since(self) -> float | None:

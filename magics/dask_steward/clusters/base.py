@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from dask_steward.errors import UsageError
+from dask_steward.errors import UsageError, WrongState
 from dask_steward.ledger.holdings import HoldingsLog
 
 if TYPE_CHECKING:
@@ -27,6 +27,14 @@ def unknown_group(group: str, known: Iterable[str]) -> UsageError:
     """Return the error for a group that a cluster does not have."""
     return UsageError(
         f"group: {group!r} is not known.", field="group", value=group, hint=f"This cluster has {', '.join(known)}."
+    )
+
+
+def refusal(name: str) -> WrongState:
+    """Return the error for what only the owner of a foreign scheduler may do."""
+    return WrongState(
+        f"{name} belongs to somebody else: it can be used and shown, but not scaled, restarted or stopped.",
+        hint="Ask whoever started it; to detach from it changes nothing there.",
     )
 
 

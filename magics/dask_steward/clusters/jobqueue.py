@@ -16,9 +16,10 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
-from dask_steward.clusters.jobscript import JobShape, node_quote
+from dask_steward.clusters.jobscript import JobShape
 from dask_steward.errors import StartFailed
 from dask_steward.interpreters import interpreter_of
+from dask_steward.shell import node_quote
 
 #: Names of ``jobqueue.yaml`` before dask-jobqueue 0.8; files of sites still have them.
 _OLD_NAMES = {

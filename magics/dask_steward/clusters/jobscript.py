@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import math
-import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from importlib.resources import files
 from string import Template
 
 from dask_steward.errors import StartFailed
+from dask_steward.shell import node_quote
 
 #: Exit status of a job that cannot reach its scheduler (EX_UNAVAILABLE of sysexits.h).
 UNREACHABLE = 69
@@ -43,20 +43,6 @@ class JobShape:
     header: str
     command: str
     prologue: tuple[str, ...] = field(default=())
-
-
-def node_quote(value: str) -> str:
-    r"""Quote a value for the job's shell so that only ``$NAME`` and ``${NAME}`` are expanded, on the node.
-
-    >>> node_quote("$TMPDIR/a b")
-    '"$TMPDIR/a b"'
-    >>> node_quote("$(rm -rf x)`y`")
-    '"\\\\$(rm -rf x)\\\\`y\\\\`"'
-    """
-    quoted = value.replace("\\", "\\\\").replace('"', '\\"').replace("`", "\\`")
-    # Not $_, which is the shell's own and nobody's variable.
-    quoted = re.sub(r"\$(?![A-Za-z]|_[A-Za-z0-9_]|\{(?:[A-Za-z]|_[A-Za-z0-9_])[A-Za-z0-9_]*\})", r"\\$", quoted)
-    return f'"{quoted}"'
 
 
 @dataclass(frozen=True)
@@ -94,7 +80,7 @@ def render(
     *,
     tag: str,
     key: str,
-    name: str,
+    name: str | None,
     line: LineEnds,
     environment: Mapping[str, str],
     local_directory: str | None,
@@ -108,12 +94,12 @@ def render(
     Parameters
     ----------
     shape : JobShape
-        What dask-jobqueue rendered, with `name` in its command.
+        What is run; what dask-jobqueue rendered has `name` in its command.
     tag, key : str
         The cluster's tag and our key of this job, or of the array whose tasks run the script: the task's number is
         added on the node. The key is the worker's name, too.
-    name : str
-        The placeholder in the command that the key replaces.
+    name : str or None
+        The placeholder in the command that the key replaces; None where the command names its workers itself.
     line : LineEnds
         The keeper's ends of the line.
     environment : mapping
@@ -143,7 +129,7 @@ def render(
         parent=node_quote(local_directory) if local_directory else '"${TMPDIR:-/tmp}"',
         exports="\n".join(exports) or "  :",
         prologue="\n".join(shape.prologue) or ":",
-        command=_rename(shape.command, name),
+        command=shape.command if name is None else _rename(shape.command, name),
     )
 
 

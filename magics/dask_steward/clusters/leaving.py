@@ -200,6 +200,9 @@ class Leaver:
             answer = await asyncio.to_thread(roster.manager.find_by_tag, [tag])
             if isinstance(answer, Unknown):
                 left = f"it is not known what is still held: {answer.reason}"
+                known = [one.id for one in answer.known if one.name == tag]
+                if known:
+                    await asyncio.to_thread(roster.manager.cancel, known)
             else:
                 jobs = answer.get(tag, ())
                 live = [one.id for one in jobs if one.state in (JobState.QUEUED, JobState.RUNNING)]

@@ -19,6 +19,7 @@ from dask_steward.clusters.agent import Agent, CutRule, Drained, Restarted, Work
 from dask_steward.clusters.demand import Demand, demand_of
 from dask_steward.clusters.summary import SummaryPlugin
 from dask_steward.clusters.worker_rows import row_of
+from dask_steward.progress_data import Computation
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +49,7 @@ class LocalAgent(Agent):
         self.address = str(scheduler.address)
         self._plugin = SummaryPlugin(name)
         self._cuts: Counter[Any] = Counter()
-        scheduler.add_plugin(self._plugin)
+        self._plugin.attach(scheduler)
 
     def watch(self, joined: Callable[[str, str], None], left: Callable[[str], None]) -> None:
         self._plugin.watch(joined, left)
@@ -226,6 +227,15 @@ class LocalAgent(Agent):
             **self._plugin.summary(self.scheduler),
             "busy_seconds": self._plugin.busy_seconds(self.scheduler),
         }
+
+    async def progress(
+        self,
+        groups: Collection[str] | None = None,
+        keys: Collection[str] | None = None,
+        client: str | None = None,
+        since: float | None = None,
+    ) -> list[Computation]:
+        return self._plugin.progress(self.scheduler, groups, keys, client, since)
 
     async def idle_since(self) -> float | None:
         since = self.scheduler.check_idle()

@@ -121,7 +121,7 @@ class QueueWorkforce(Workforce):
     def holdings(self) -> list[HoldingView]:
         return [
             HoldingView(
-                "job",
+                self.roster.kind,
                 job.id,
                 job.step,
                 job.reason,

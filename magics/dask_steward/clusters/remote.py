@@ -22,6 +22,7 @@ from dask_steward.clusters.agent import Agent, CutRule, Drained, Restarted, Work
 from dask_steward.clusters.demand import Demand
 from dask_steward.clusters.service import NEWS_INTERVAL, OP
 from dask_steward.errors import StartFailed, StewardError
+from dask_steward.progress_data import Computation
 
 logger = logging.getLogger(__name__)
 
@@ -242,9 +243,23 @@ class RemoteAgent(Agent):
             "cpu": {"used": 0.0, "limit": 0},
             "memory": {"limit": 0, "used": 0, "spilled": 0},
             "tasks": {"groups": [], "per_second": 0.0},
+            "computations": [],
+            "memory_warnings": [],
             "busy_seconds": 0.0,
         }
         return dict(await self._look("summary", nothing))
+
+    async def progress(
+        self,
+        groups: Collection[str] | None = None,
+        keys: Collection[str] | None = None,
+        client: str | None = None,
+        since: float | None = None,
+    ) -> list[Computation]:
+        # Not the last answer, which may have been to another question.
+        given = {"groups": groups and list(groups), "keys": keys and list(keys), "client": client, "since": since}
+        found: list[Computation] = await self._ask("progress", LOOK_LIMIT, **given)
+        return found
 
     async def idle_since(self) -> float | None:
         found = await self._look("idle_since", None)

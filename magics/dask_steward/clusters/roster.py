@@ -37,6 +37,8 @@ class Queue(Protocol):
     """
 
     began: float
+    missing: str | None
+    """Why a part of it could not be asked; what is known of that part stands in the last answer."""
 
     def jobs(self, max_age: float) -> tuple[JobStatus, ...] | Unknown:
         """Return all jobs from an answer that is at most so many seconds old."""
@@ -79,6 +81,7 @@ class Roster:
         self.site, self.manager, self.queue, self.line = site, manager, queue, line
         self.groups = dict(groups)
         self.log_of = log_of
+        self.kind = "job"
         self.warnings = warnings
         self.jobs: dict[str, Job] = {}
         self.losses: deque[Loss] = deque(maxlen=LOSSES_SHOWN)
@@ -137,7 +140,7 @@ class Roster:
             If it cannot be written.
         """
         if ids:
-            self.site.log.write_all("job", ids, step, reason)
+            self.site.log.write_all(self.kind, ids, step, reason)
 
     def write_down(self, step: str, ids: Mapping[str, str | None], reason: str | None = None) -> None:
         """Write what has happened already; where the ledger cannot be written, nothing more is submitted."""

@@ -39,6 +39,7 @@ _CALLS = (
     "worker_rows",
     "restart_workers",
     "summary",
+    "progress",
     "idle_since",
     "closed",
     "identity",

@@ -13,11 +13,13 @@ from distributed.security import Security
 from distributed.utils import get_ip, get_ip_interface
 
 from dask_steward import managers
-from dask_steward.clusters import jobqueue, jobscript, scheduler_script
+from dask_steward.clusters import jobqueue, scheduler_script
 from dask_steward.clusters.agent import Agent
 from dask_steward.clusters.base import MAIN, HoldingView, Site, Workforce
+from dask_steward.clusters.foreign_pages import ForeignPages
 from dask_steward.clusters.groups import Group
-from dask_steward.clusters.line import Event, Line
+from dask_steward.clusters.line import Event
+from dask_steward.clusters.lined import LinedSystem
 from dask_steward.clusters.queue import QueueWorkforce
 from dask_steward.clusters.reach import contact_of
 from dask_steward.clusters.remote import RemoteAgent
@@ -25,24 +27,22 @@ from dask_steward.clusters.scheduler import Pages
 from dask_steward.clusters.scheduler_job import KEY as SCHEDULER_KEY
 from dask_steward.clusters.scheduler_job import SchedulerJob
 from dask_steward.clusters.shapes import groups_of, of_config, options_of
-from dask_steward.clusters.systems import SchedulerStart, System
+from dask_steward.clusters.systems import SchedulerStart
 from dask_steward.clusters.tunnel import RemotePages
-from dask_steward.errors import StartFailed
-from dask_steward.ledger import entries, logs, paths
+from dask_steward.ledger import entries, paths
 from dask_steward.managers.base import Unknown
 from dask_steward.managers.fit import unfit
 from dask_steward.managers.shared import SharedQueue
 
 
-class SlurmSystem(System):
+class SlurmSystem(LinedSystem):
     """Scheduler in the keeper, workers in jobs that hold the line to it."""
 
     def prepare(self) -> None:
+        super().prepare()
         self._scheduler_job: SchedulerJob | None = None
         self._scheduler_facts: dict[str, Any] = {}
-        self._workforce: QueueWorkforce | None = None
         self._remote: RemoteAgent | None = None
-        self._line: Line | None = None
         jobqueue.load_jobqueue()
         self._manager = managers.get("slurm", dict(os.environ))
 
@@ -67,20 +67,20 @@ class SlurmSystem(System):
         if place is None:
             agent = await super().start_agent(start)
             own = {"host", "interface"} & set(self.scheduler_arguments())
-            self._open_line(get_address_host(agent.address), bind=bool(own))
+            self._listen(get_address_host(agent.address), bind=bool(own))
             return agent
         host, chosen = self._own_host()
-        self._open_line(host, bind=chosen)
+        self._listen(host, bind=chosen)
         script, cores = scheduler_script.render(
             self.options,
             place,
             folder=self.folder,
             tag=self.tag,
-            log_file=self._log_of("%j"),
+            log_file=self.log_of("%j"),
             scheduler=self.scheduler_arguments(),
             tls=start.tls,
             pages=str(self.profile.get("dashboard") or "socket") != "off",
-            line=self._ends("", None),
+            line=self.ends("", None),
             local_directory=self.options.get("local_directory") or self._config("local-directory"),
         )
         self._scheduler_job = job = SchedulerJob(
@@ -91,7 +91,7 @@ class SlurmSystem(System):
             folder=self.folder,
             script=script,
             cores=cores,
-            log_of=self._log_of,
+            log_of=self.log_of,
             waiting=start.waiting,
             lost=start.lost,
         )
@@ -108,49 +108,15 @@ class SlurmSystem(System):
                 return str(get_ip_interface(interface)), True
         return str(get_ip()), False
 
-    def _open_line(self, host: str, *, bind: bool) -> None:
-        """Listen for the jobs' lines, on one address only where the profile chooses one."""
-        options = self.profile.get("line") or {}
-        loop = asyncio.get_running_loop()
-
-        def heard(event: Event) -> None:
-            loop.call_soon_threadsafe(self._heard, event)
-
+    def _listen(self, host: str, *, bind: bool) -> None:
         outside = self.options.get("log_directory") or self._config("log-directory")
-        try:
-            logs.make_folder(self.folder, self.tag, os.path.expanduser(str(outside)) if outside else None)
-        except OSError as error:
-            raise StartFailed(
-                f"No folder for the jobs' logs can be made in {outside or self.folder}: {error.strerror or error}.",
-                field="options.log_directory" if outside else "state folder",
-                hint="Name another one, or leave it out.",
-            ) from error
-        self._line_host = options.get("host") or host
-        self._line = Line(self.tag, host if bind else "", _ports(options.get("ports")), heard)
-        self._line.start()
+        self.open_line(host, bind=bind, outside=str(outside) if outside else None)
 
-    def _heard(self, event: Event) -> None:
+    def heard(self, event: Event) -> None:
         if event.key == SCHEDULER_KEY and self._scheduler_job is not None:
             self._scheduler_job.heard(event)
-        elif self._workforce is not None:
-            self._workforce.heard(event)
-
-    def _ends(self, scheduler_host: str, scheduler_port: int | None) -> jobscript.LineEnds:
-        if self._line is None:
-            raise RuntimeError("the line is not open")
-        options = self.profile.get("line") or {}
-        return jobscript.LineEnds(
-            host=self._line_host,
-            port=self._line.port,
-            scheduler_host=scheduler_host,
-            scheduler_port=scheduler_port,
-            silence=float(options.get("silence") or 120.0),
-            keeper_secret=self._line.keeper_secret,
-            job_secret=self._line.job_secret,
-        )
-
-    def _log_of(self, id: str) -> str:
-        return os.path.join(self.folder, entries.LOGS, f"{id}.log")
+        else:
+            super().heard(event)
 
     def holdings(self) -> list[HoldingView]:
         return self._scheduler_job.holdings() if self._scheduler_job is not None else []
@@ -165,7 +131,9 @@ class SlurmSystem(System):
         found = (self._scheduler_job and self._scheduler_job.warning, self._remote and self._remote.warning)
         return [one for one in found if one]
 
-    async def pages(self, agent: Agent, security: Security, listen: str, path: str) -> Pages | RemotePages:
+    async def pages(
+        self, agent: Agent, security: Security, listen: str, path: str
+    ) -> Pages | RemotePages | ForeignPages:
         if self._scheduler_job is None:
             return await super().pages(agent, security, listen, path)
         made = RemotePages(agent.address, security, listen, path, self._scheduler_facts.get("pages"))
@@ -176,8 +144,7 @@ class SlurmSystem(System):
         if self._remote is not None:
             self._remote.hang_up()
         left = await self._scheduler_job.release() if self._scheduler_job is not None else None
-        if self._line is not None:
-            self._line.close()
+        await super().release()
         return left
 
     def workforce(self, site: Site, ask: Mapping[str, Any]) -> tuple[Workforce, int]:
@@ -189,13 +156,11 @@ class SlurmSystem(System):
             scheduler=address,
             python=site.python,
             tls=site.tls,
-            line=self._ends(*get_address_host_port(address)),
+            line=self.ends(*get_address_host_port(address)),
             logs=os.path.join(self.folder, entries.LOGS),
         )
-        if self._line is None:
-            raise RuntimeError("the line is opened when the scheduler starts")
         queue = SharedQueue(self._manager, paths.runtime_dir())
-        workforce = QueueWorkforce(site, self._manager, queue, groups, line=self._line, log_of=self._log_of)
+        workforce = QueueWorkforce(site, self._manager, queue, groups, line=self.line, log_of=self.log_of)
         self._workforce = workforce
         workforce.start()
         self._checking = asyncio.create_task(self._check_sizes(workforce, groups))
@@ -220,15 +185,3 @@ class SlurmSystem(System):
         import dask
 
         return dask.config.get(f"jobqueue.{self.options.get('config_name') or 'slurm'}.{key}", None)
-
-
-def _ports(given: Any) -> tuple[int, int] | None:
-    """Return a range of ports from ``40000-40100``, ``[40000, 40100]`` or one port."""
-    if not given:
-        return None
-    if isinstance(given, str):
-        first, _, last = given.partition("-")
-        return int(first), int(last or first)
-    if isinstance(given, int):
-        return given, given
-    return int(given[0]), int(given[-1])

@@ -6,7 +6,7 @@ import abc
 import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from dask_steward.clusters.base import HoldingView, Site, Workforce
 from dask_steward.errors import StartFailed
@@ -16,12 +16,15 @@ if TYPE_CHECKING:
     from distributed.security import Security
 
     from dask_steward.clusters.agent import Agent
+    from dask_steward.clusters.foreign_pages import ForeignPages
     from dask_steward.clusters.scheduler import Pages
     from dask_steward.clusters.tunnel import RemotePages
 
 #: Module and class of each system; imported only in the keeper that needs it.
 _SYSTEMS = {
+    "address": ("dask_steward.clusters.address", "AddressSystem"),
     "local": ("dask_steward.clusters.local_system", "LocalSystem"),
+    "ssh": ("dask_steward.clusters.ssh", "SshSystem"),
     "slurm": ("dask_steward.clusters.slurm", "SlurmSystem"),
 }
 
@@ -42,6 +45,8 @@ class SchedulerStart:
         Told in words for a person why it is not there yet.
     lost : callable
         Told the cause when it has gone.
+    note : callable
+        Writes further facts of the cluster into the ledger, durably.
     """
 
     security: Security
@@ -49,6 +54,7 @@ class SchedulerStart:
     log: HoldingsLog
     waiting: Callable[[str], None]
     lost: Callable[[str], None]
+    note: Callable[..., None]
 
 
 @dataclass
@@ -66,6 +72,14 @@ class System(abc.ABC):
     profile: Mapping[str, Any]
     folder: str
     tag: str
+
+    #: Whether somebody else owns the scheduler: it is looked at, and nothing is done to it.
+    foreign: ClassVar[bool] = False
+
+    @property
+    def tls(self) -> dict[str, str]:
+        """Paths of ``ca``, ``cert`` and ``key`` of a foreign scheduler; our own have the cluster's."""
+        return {}
 
     @property
     def options(self) -> Mapping[str, Any]:
@@ -99,7 +113,9 @@ class System(abc.ABC):
         scheduler = await start_scheduler(self.scheduler_arguments(), start.security, tls=bool(start.tls))
         return LocalAgent(scheduler, f"{self.tag}-summary")
 
-    async def pages(self, agent: Agent, security: Security, listen: str, path: str) -> Pages | RemotePages:
+    async def pages(
+        self, agent: Agent, security: Security, listen: str, path: str
+    ) -> Pages | RemotePages | ForeignPages:
         """Return Dask's pages, listening.
 
         Parameters

@@ -12,7 +12,8 @@ _SAME = ("distributed", "dask")
 _SHOWN = 3
 
 
-def _of(versions: Mapping[str, Any] | None) -> dict[str, str]:
+def of(versions: Mapping[str, Any] | None) -> dict[str, str]:
+    """Return what must be the same on both sides, of what ``distributed.versions.get_versions`` gave."""
     packages = (versions or {}).get("packages")
     if not isinstance(packages, Mapping):
         return {}
@@ -32,10 +33,10 @@ def mismatch(scheduler: Mapping[str, Any], workers: Mapping[str, Mapping[str, An
     workers : mapping
         The same of each worker, by its name.
     """
-    own = _of(scheduler)
+    own = of(scheduler)
     differing: dict[str, list[str]] = defaultdict(list)
     for name, versions in workers.items():
-        found = _of(versions)
+        found = of(versions)
         other = [f"{package} {found[package]}" for package in own if found.get(package, own[package]) != own[package]]
         if other:
             differing[", ".join(other)].append(name)

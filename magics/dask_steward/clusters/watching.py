@@ -124,7 +124,7 @@ class Watcher:
         if answer.began <= self._last:
             return  # taken in before: who is not in it is not missed twice
         self._last = began = answer.began
-        roster.unknown = None
+        roster.unknown = roster.queue.missing
         by_id = {status.id: status for status in answer.jobs}
         by_key = {key_of(status): status for status in answer.jobs}
         gone: list[tuple[Job, JobStatus | None]] = []
@@ -222,7 +222,7 @@ class Watcher:
         found = _Gone()
         together: dict[str, dict[str, str | None]] = {}
         for job, status in gone:
-            why = "it is no longer in the queue"
+            why = roster.manager.gone
             if status is not None:
                 why = causes.get(status.id) or answer.words[status.id]
             found.whys.append((job, why))

@@ -113,6 +113,21 @@ def add_start_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_attach_options(parser: argparse.ArgumentParser) -> None:
+    """Add what an attach takes in the shell and in the magics alike."""
+    parser.add_argument(
+        "--scheduler-file", metavar="FILE", help="the file that dask scheduler --scheduler-file has written"
+    )
+    for part, words in (("ca", "certificate of the authority"), ("cert", "your certificate"), ("key", "your key")):
+        parser.add_argument(f"--tls-{part}", metavar="FILE", help=f"{words}, for a scheduler with TLS")
+
+
+def attach_tls(args: argparse.Namespace) -> dict[str, str]:
+    """Return the TLS files among the options of `add_attach_options`."""
+    found = {part: getattr(args, f"tls_{part}") for part in ("ca", "cert", "key")}
+    return {part: path for part, path in found.items() if path is not None}
+
+
 def duration(text: str) -> str:
     """Check a duration for argparse, and return it as it is written."""
     seconds(text)

@@ -11,8 +11,10 @@ from typing import Any, Protocol
 
 from dask_steward.console.held import clock, groups_table, holdings_table, losses_text
 from dask_steward.console.moments import ago
+from dask_steward.console.progress_text import computation_lines
 from dask_steward.console.tables import fields, one_line
 from dask_steward.errors import ClusterNotFound
+from dask_steward.units import size_text as size
 
 State = Mapping[str, Any]
 
@@ -43,23 +45,6 @@ ENDED = frozenset({"stopped", "failed", "lost"})
 def count(number: int, noun: str) -> str:
     """Return ``1 worker``, ``2 workers``."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def size(number: float | None) -> str:
-    """Return a number of bytes for a person, to three digits.
-
-    Examples
-    --------
-    >>> size(4_000_000_000), size(1500), size(0)
-    ('3.73 GiB', '1.46 KiB', '0 B')
-    """
-    if number is None:
-        return ""
-    units = ["B", "KiB", "MiB", "GiB", "TiB"]
-    while abs(number) >= 1000 and len(units) > 1:
-        number /= 1024
-        units.pop(0)
-    return f"{number:.0f} B" if units[0] == "B" else f"{number:.3g} {units[0]}"
 
 
 def core_time(seconds: float | None) -> str:
@@ -121,6 +106,12 @@ def restarted(state: State, note: str | None = None) -> str:
 def label(state: State) -> str:
     """Return what a person calls the cluster."""
     return one_line(state.get("name") or state.get("profile") or state.get("id") or "cluster")
+
+
+def ended(state: State) -> str:
+    """Return the answer to a stop; a scheduler of somebody else goes on, and is only let go."""
+    word = state.get("state", "stopped")
+    return f"{label(state)}: {'detached' if state.get('foreign') and word == 'stopped' else word}"
 
 
 def reason(state: State) -> str:
@@ -210,8 +201,10 @@ def cluster_text(state: State) -> str:
         ]
     )
     holdings = state.get("holdings") or ()
+    computed = [line for one in state.get("computations") or () for line in computation_lines(one, traceback=False)]
     parts = [
         lines,
+        "\n".join(computed),
         groups_table(state.get("groups") or {}),
         holdings_table(holdings) if holdings else "",
         losses_text(state.get("losses") or ()),

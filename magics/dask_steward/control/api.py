@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from dask_steward.control import launch
+from dask_steward.control.batch import ALLOCATION, only_for_scripts
 from dask_steward.control.cluster import Cluster, pause_after
 from dask_steward.control.fallback import state_of
 from dask_steward.control.handle import FINAL
@@ -117,6 +118,8 @@ def start(
     plain = resolved.to_json()
     if plain["system"] in ONE_MACHINE:
         return _one_machine(plain, name, ask, adapt)
+    if plain["system"] == ALLOCATION:
+        raise only_for_scripts(profile)
     tenure = tenure or plain.get("tenure") or ("kernel" if owner_pid is None else "process")
     limited = plain.get("idle_timeout") is not None or plain.get("time_to_live") is not None
     owner = owner_of(tenure, owner_pid, limited=limited, facts=owner_facts)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import httpx
 
 from dask_steward import errors
 from dask_steward.errors import KeeperGone, StewardError
+from dask_steward.progress_data import Computation
 
 #: Seconds for a call; retiring workers with much data takes longer, so `scale` has its own.
 CALL_LIMIT = 10.0
@@ -119,6 +120,21 @@ class Control:
         """Start all workers' processes again: how many are ``back``, and names of those ``late`` or left ``fixed``."""
         found: dict[str, Any] = self._call("POST", "/restart", timeout=RESTART_LIMIT)
         return found
+
+    def progress(
+        self,
+        groups: Collection[str] | None = None,
+        keys: Collection[str] | None = None,
+        client: str | None = None,
+        since: float | None = None,
+    ) -> tuple[list[Computation], list[str]]:
+        """Return computations, oldest first, of these task groups or keys, of this client, submitted since then.
+
+        And sentences about memory.
+        """
+        asked = {"groups": groups and list(groups), "keys": keys and list(keys), "client": client, "since": since}
+        found = self._call("POST", "/progress", asked)
+        return found["computations"], found["warnings"]
 
     def stop(self, reason: str, timeout: float = CALL_LIMIT) -> None:
         """Ask for a stop; it is acknowledged at once and goes on by itself."""

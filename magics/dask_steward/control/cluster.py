@@ -253,11 +253,28 @@ class Cluster(Managed):
         TimeLimit
             If something is not verified gone in time; the guard goes on with it.
         """
-        return self._do(lambda: self._close(CLOSE_LIMIT if timeout is None else float(timeout), "stopped by a person"))
+        reason = "detached by a person" if self.foreign else "stopped by a person"
+        return self._do(lambda: self._close(CLOSE_LIMIT if timeout is None else float(timeout), reason))
 
     def stop(self, timeout: float | None = None) -> Any:
         """Same as `close`."""
         return self.close(timeout)
+
+    def detach(self) -> Any:
+        """Let go of a scheduler that somebody else owns; it goes on.
+
+        Raises
+        ------
+        WrongState
+            If the cluster is one of ours: nothing would be left that could end it.
+        """
+        if not self.foreign:
+            raise WrongState(
+                f"{self.name} was started here: to detach from it would leave nobody to give it back.",
+                hint="Stop it, or let it belong to nobody: set_tenure('detached', idle_timeout='30 min').",
+                cluster=self.id,
+            )
+        return self.close()
 
     def _close(self, limit: float, reason: str) -> None:
         self._closing = True
@@ -315,6 +332,31 @@ class Cluster(Managed):
             f"<Cluster {self.name} ({state['system']}), {state['state']}{why}, "
             f"{workers['running']} of {workers['asked']} workers>"
         )
+
+    # -- the ways in which a notebook shows it --
+
+    def widget(self) -> Any:
+        """Return a live view of it for a notebook, with buttons: the same one each time.
+
+        Raises
+        ------
+        UsageError
+            If its front end is not installed; the message says what to install.
+        """
+        from dask_steward.control.shown import widget_of
+
+        return widget_of(self)
+
+    def _ipython_display_(self) -> None:
+        from dask_steward.control.shown import show
+
+        if not show(self):
+            raise NotImplementedError  # IPython then asks for the other forms
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        from dask_steward.control.shown import bundle_of
+
+        return bundle_of(self)
 
     def _repr_html_(self) -> str:
         return html_of(self.state)

@@ -24,6 +24,7 @@ def state_of(entry: Entry) -> dict[str, Any]:
         "name": entry.name,
         "profile": entry.profile.get("name"),
         "system": entry.system,
+        "foreign": entry.foreign,
         "tag": entry.tag,
         "state": state,
         "reason": reason,
@@ -43,6 +44,7 @@ def state_of(entry: Entry) -> dict[str, Any]:
             "address": scheduler.get("address") if isinstance(scheduler, dict) else None,
             "dashboard": None,
             "dashboard_reason": None,
+            "link": None,
         },
         "holdings": [
             {

@@ -67,6 +67,11 @@ class Handle:
             pass
         return self._name
 
+    @property
+    def foreign(self) -> bool:
+        """Whether somebody else owns its scheduler: what closes it detaches, and the scheduler goes on."""
+        return self._entry().foreign
+
     def _entry(self) -> entries.Entry:
         try:
             return entries.read_entry(self._folder)
@@ -167,7 +172,10 @@ class Handle:
     @property
     def dashboard_link(self) -> str:
         """Where Dask's pages are: a URL if the profile asks for one, else the private socket as ``unix:PATH``."""
-        where = self.state["scheduler"]["dashboard"]
+        scheduler = self.state["scheduler"]
+        if scheduler.get("link"):
+            return str(scheduler["link"])  # its owner has opened it
+        where = scheduler["dashboard"]
         return "" if where is None else where if str(where).startswith("http") else f"unix:{where}"
 
     @property

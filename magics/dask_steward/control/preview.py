@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from types import MappingProxyType
 from typing import Any
 
+from dask_steward.control.batch import ALLOCATION, only_for_scripts
 from dask_steward.control.one_machine import SYSTEMS as ONE_MACHINE
 from dask_steward.control.previewed import Candidate, Preview
 from dask_steward.control.rendering import one_machine, read, render
@@ -155,6 +156,8 @@ def _previews(
     for index, plain in plains.items():
         if plain["system"] in ONE_MACHINE:
             found[index] = one_machine(plain, ask)
+        elif plain["system"] == ALLOCATION:
+            found[index] = only_for_scripts(plain["name"])
     sites = {
         system: SiteSays(system, closely=test_only)
         for system in {plain["system"] for plain in plains.values()} & {"slurm"}

@@ -152,6 +152,11 @@ class _Adapt(_Handler):
         self.reply(self.keeper.state())
 
 
+class _Progress(_Handler):
+    async def post(self) -> None:
+        self.reply(await self.keeper.progress(self.body()))
+
+
 class _Stop(_Handler):
     def post(self) -> None:
         body = self.body()
@@ -207,6 +212,7 @@ class ControlSocket:
                     (r"/stream", _Stream, given),
                     (r"/scale", _Scale, given),
                     (r"/adapt", _Adapt, given),
+                    (r"/progress", _Progress, given),
                     (r"/stop", _Stop, given),
                     (r"/logs", _Logs, given),
                     (r"/workers", _Page, given),

@@ -10,11 +10,11 @@ from collections.abc import Coroutine, Iterator
 from typing import Any
 
 from dask_steward.clusters.adaptive import limits_of
-from dask_steward.clusters.base import HoldingView, Site
+from dask_steward.clusters.base import HoldingView, Site, refusal
 from dask_steward.clusters.scheduler import security_of
 from dask_steward.clusters.security import KeysAside
 from dask_steward.clusters.systems import SchedulerStart, System
-from dask_steward.errors import StartFailed, StewardError, WrongState
+from dask_steward.errors import SchedulerLost, StartFailed, StewardError, WrongState
 from dask_steward.keeper.belonging import Belonging
 from dask_steward.keeper.control import ControlSocket
 from dask_steward.keeper.ends import Ends
@@ -22,6 +22,7 @@ from dask_steward.keeper.facts import Facts
 from dask_steward.keeper.guardian import Guardian
 from dask_steward.keeper.logs import collect_logs
 from dask_steward.keeper.observer import Observer
+from dask_steward.keeper.progress import ask_progress
 from dask_steward.keeper.request import Request
 from dask_steward.keeper.restarting import restart
 from dask_steward.keeper.rows import Rows
@@ -121,11 +122,18 @@ class Keeper:
 
     async def _start(self) -> None:
         profile = self.request.profile
-        tls = self._keys.wait() if self._keys is not None else {}
+        tls = self._keys.wait() if self._keys is not None else self.system.tls
         security = security_of(tls)
         log = HoldingsLog(self.request.folder)
         agent = await self.system.start_agent(
-            SchedulerStart(security, tls, log, waiting=self._scheduler_waits, lost=self._scheduler_lost)
+            SchedulerStart(
+                security,
+                tls,
+                log,
+                waiting=self._scheduler_waits,
+                lost=self._scheduler_lost,
+                note=self.facts.update,
+            )
         )
         self.parts.agent, self.parts.observer = agent, Observer(agent)
         site = Site(
@@ -164,7 +172,7 @@ class Keeper:
             self._to("pending", why)
 
     def _scheduler_lost(self, why: str) -> None:
-        self.fail(StartFailed(why))
+        self.fail(SchedulerLost(why) if self.system.foreign else StartFailed(why))
 
     async def _end(self) -> None:
         """Release, verify, and cross the entry out; what cannot be verified is left to the guard."""
@@ -188,7 +196,7 @@ class Keeper:
             logger.warning("the guard goes on: %s", left)
             self._to("stopping", f"{self._stop_reason}; {left}; the guard goes on")
             return
-        state = "failed" if self._failed is not None else "stopped"
+        state = self._failed.state if self._failed is not None else "stopped"
         with self._tolerant():
             self.facts.update(spend=self.state()["spend"])
             write_end(self.facts.entry(), state=state, reason=self._stop_reason, by="keeper")
@@ -337,12 +345,19 @@ class Keeper:
         workforce = self.parts.workforce
         return [*self.system.holdings(), *(workforce.holdings() if workforce is not None else ())]
 
+    def _own(self) -> None:
+        """Raise WrongState where somebody else owns the scheduler."""
+        if self.system.foreign:
+            raise refusal(self.belonging.name)
+
     async def scale(self, ask: dict[str, Any]) -> str | None:
         """Set the size of a group; ends an adaptive one. Return a sentence if it was rounded up."""
+        self._own()
         return await self._usable().scale(ask)
 
     def adapt(self, given: dict[str, Any]) -> None:
         """Let the size of a group follow the work between limits; ``{"active": false}`` ends that."""
+        self._own()
         self._usable().adapt(given)
 
     async def rename(self, name: object) -> None:
@@ -369,6 +384,7 @@ class Keeper:
 
     async def restart_workers(self) -> dict[str, Any]:
         """Start the processes of all workers again; jobs stay. Return what became of them."""
+        self._own()
         self._usable()
         agent, workforce = self.parts.agent, self.parts.workforce
         if agent is None or workforce is None:
@@ -382,6 +398,10 @@ class Keeper:
         return await collect_logs(
             self.request.folder, self.parts.agent, job=job, worker=worker, keeper=keeper, tail=tail
         )
+
+    async def progress(self, given: dict[str, Any]) -> dict[str, Any]:
+        """Return the progress of computations: of ``groups`` or ``keys``, of a ``client``, ``since`` then."""
+        return await ask_progress(self, given)
 
     async def identity(self) -> dict[str, Any]:
         """Return the scheduler's own description, with all workers."""

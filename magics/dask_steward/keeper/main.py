@@ -38,7 +38,8 @@ def main(folder: str) -> int:
         # Imported here: the guard starts meanwhile, and the keys are made.
         from dask_steward.clusters.security import KeysAside
 
-        keys = KeysAside(os.path.join(folder, entries.TLS)) if request.profile.get("security") != "none" else None
+        encrypted = request.profile.get("security") != "none" and not entry.foreign
+        keys = KeysAside(os.path.join(folder, entries.TLS)) if encrypted else None
 
         import asyncio
 

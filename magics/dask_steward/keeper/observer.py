@@ -16,6 +16,7 @@ NOTHING: dict[str, Any] = {
     "cpu": {"used": 0.0, "limit": 0},
     "memory": {"limit": 0, "used": 0, "spilled": 0},
     "tasks": {"groups": [], "per_second": 0.0},
+    "computations": [],
 }
 #: Changes of memory and processors below this part of their limits are no news: idle workers breathe, too.
 NEWS_SHARE = 1 / 200
@@ -39,6 +40,8 @@ class Observer:
         Core-seconds spent in tasks so far.
     idle_since : float or None
         Since when (seconds since the epoch) nothing was to do; None while something is.
+    memory_warnings : list of str
+        Sentences about workers that are short of memory.
     mismatch : str or None
         A sentence about workers that run another Dask or Python.
     workers_changed : bool
@@ -49,6 +52,7 @@ class Observer:
         self.summary: dict[str, Any] = NOTHING
         self.busy = 0.0
         self.idle_since: float | None = None
+        self.memory_warnings: list[str] = []
         self.mismatch: str | None = None
         self.workers_changed = False
         self._agent = agent
@@ -62,12 +66,13 @@ class Observer:
             logger.exception("the scheduler cannot be summarised")
             return False
         self.busy = summary.pop("busy_seconds")
+        self.memory_warnings = summary.pop("memory_warnings", [])
         self.summary = summary
         if self.workers_changed:
             self.workers_changed = False
             self.mismatch = await self._agent.mismatch()
         self.idle_since = await self._agent.idle_since()
-        told = (coarse(summary), self.mismatch, self.idle_since)
+        told = (coarse(summary), self.memory_warnings, self.mismatch, self.idle_since)
         changed, self._told = told != self._told, told
         return changed
 

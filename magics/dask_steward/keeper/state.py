@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dask_steward.keeper.observer import NOTHING, Observer
+from dask_steward.keeper.progress import completed
 from dask_steward.ledger import entries
 
 if TYPE_CHECKING:
     from dask_steward.clusters.agent import Agent
     from dask_steward.clusters.base import Workforce
+    from dask_steward.clusters.foreign_pages import ForeignPages
     from dask_steward.clusters.scheduler import Pages
     from dask_steward.clusters.tunnel import RemotePages
     from dask_steward.keeper.keeper import Keeper
@@ -32,7 +34,7 @@ class Parts:
         The workers.
     sizes : Sizes or None
         Scale them; there once the first sizes are taken up.
-    pages : Pages or RemotePages or None
+    pages : Pages, RemotePages, ForeignPages or None
         Dask's own.
     """
 
@@ -40,7 +42,7 @@ class Parts:
     observer: Observer | None = None
     workforce: Workforce | None = None
     sizes: Sizes | None = None
-    pages: Pages | RemotePages | None = None
+    pages: Pages | RemotePages | ForeignPages | None = None
 
 
 def state_of(keeper: Keeper) -> dict[str, Any]:
@@ -51,12 +53,14 @@ def state_of(keeper: Keeper) -> dict[str, Any]:
     guard = keeper.guardian.identity
     idle_since = keeper.idle_since
     ends_at, ends_by = keeper.ends.at(idle_since) if not keeper.stopping else (None, None)
+    summary = observer.summary if observer is not None else NOTHING
     return {
         "format": entries.FORMAT,
         "id": request.id,
         "name": belonging.name,
         "profile": request.profile.get("name"),
         "system": request.system,
+        "foreign": keeper.system.foreign,
         "tag": entries.tag(request.id),
         "state": facts.state,
         "reason": facts.reason,
@@ -68,11 +72,13 @@ def state_of(keeper: Keeper) -> dict[str, Any]:
         "keeper": facts.keeper.to_json(),
         "guard": guard.to_json() if guard is not None else None,
         "workers": vars(counts) if counts is not None else {"asked": 0, "queued": 0, "running": 0, "lost": 0},
-        **(observer.summary if observer is not None else NOTHING),
+        **summary,
+        "computations": completed(summary.get("computations", ()), keeper),
         "scheduler": {
             "address": agent.address if agent is not None and not keeper.ended else None,
             "dashboard": pages.where if pages is not None else None,
             "dashboard_reason": pages.why_not if pages is not None else None,
+            "link": getattr(pages, "link", None),
         },
         "holdings": [one.to_json() for one in keeper.holdings()],
         "spend": {
@@ -92,6 +98,7 @@ def state_of(keeper: Keeper) -> dict[str, Any]:
         "warnings": [
             *(workforce.warnings if workforce is not None else ()),
             *keeper.system.warnings(),
+            *(observer.memory_warnings if observer is not None else ()),
             *([observer.mismatch] if observer is not None and observer.mismatch else ()),
         ],
         "logs": os.path.join(request.folder, entries.LOGS),

@@ -31,6 +31,9 @@ TLS = "tls"
 #: Whom a cluster can end with.
 TENURES = ("kernel", "server", "process", "detached")
 
+#: Systems whose scheduler somebody else owns: such an entry holds nothing, and its end stops nothing.
+FOREIGN = frozenset({"address"})
+
 #: Seconds between two touches of the lease by a living keeper.
 LEASE_INTERVAL = 30.0
 #: Seconds without a touch after which another host may take the keeper for dead: generous, since a frozen or swapped
@@ -90,6 +93,11 @@ class Entry:
     end: dict[str, Any] | None
     stop: dict[str, Any] | None = None
     _holdings: dict[str, holdings.Holding] | None = field(default=None, repr=False)
+
+    @property
+    def foreign(self) -> bool:
+        """Whether somebody else owns its scheduler."""
+        return self.system in FOREIGN
 
     @property
     def id(self) -> str:

@@ -20,13 +20,15 @@ from dask_steward.console import sentences
 from dask_steward.console.arguments import HelpShown, adapt_arguments, scale_arguments, start_arguments
 from dask_steward.console.held import held_text
 from dask_steward.console.tables import table
+from dask_steward.control.shown import show
 from dask_steward.errors import ClusterNotFound, StewardError, UsageError, WrongState
 from dask_steward.magics import discovery
 from dask_steward.magics.announcing import ATTACHED, DETACHED, announce
+from dask_steward.magics.attaching import attached
 from dask_steward.magics.cells import Cells, Scope, bound, interruptible
 from dask_steward.magics.completion import Completer
 from dask_steward.magics.parser import cell_parser, line_parser, parse
-from dask_steward.magics.progress import Progress
+from dask_steward.magics.progress import Progress, show_progress
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -37,12 +39,14 @@ _EXPLAINED = """Dask clusters from saved profiles.
 
     %dask_cluster start [PROFILE] [--jobs N | --workers N] [--adapt MIN MAX] [--set KEY=VALUE]... [--name NAME]
     %dask_cluster list | status | logs | dashboard | stop | attach NAME
+    %dask_cluster attach ADDRESS | attach --scheduler-file FILE | detach   (a scheduler that somebody else owns)
     %dask_cluster scale N [--unit UNIT] [--group GROUP] | adapt MIN MAX [--hold TIME] [--group GROUP]
     %dask_cluster rename NAME | tenure TENURE [--idle-timeout TIME] | restart-workers
     %dask_cluster profiles | preview PROFILE | discover slurm | held | sweep
     (%dask_cluster COMMAND --help says more)
 
     %%dask_cluster PROFILE [--jobs N | --workers N] [--adapt MIN MAX] [--set KEY=VALUE]... [--keep] [--name NAME]
+                   [--progress auto|none|bar|widget]
     ds.mean("time").compute()
 
 ``client`` and ``cluster`` are bound, and Dask computes on the cluster by default. A cluster that a cell starts is
@@ -118,6 +122,7 @@ class DaskClusterMagics(Magics):  # type: ignore[misc, unused-ignore]
                     scope.callback(announce, DETACHED, cluster)
                     scope.callback(_disconnect, client)
                     scope.enter_context(bound(self._ip.user_ns, names))
+                show_progress(scope, client, args.progress)
         except BaseException:
             scope.close()
             raise
@@ -195,8 +200,9 @@ class DaskClusterMagics(Magics):  # type: ignore[misc, unused-ignore]
         announce(ATTACHED, cluster)
 
     def _attach(self, args: argparse.Namespace) -> None:
-        cluster = ds.get(args.cluster)
+        foreign = attached(args)
         with interruptible():
+            cluster = foreign if foreign is not None else ds.get(args.cluster)
             self._use(cluster, cluster.get_client())
         _say(f"{sentences.label(cluster.state)}: {sentences.workers(cluster.state)}")
 
@@ -205,7 +211,10 @@ class DaskClusterMagics(Magics):  # type: ignore[misc, unused-ignore]
         _say(table(headers, rows) if rows else "no clusters")
 
     def _status(self, args: argparse.Namespace) -> None:
-        _say(sentences.cluster_text(self._chosen(args.cluster).state))
+        cluster = self._chosen(args.cluster)
+        text = sentences.cluster_text(cluster.state)
+        if not (isinstance(cluster, ds.Cluster) and show(cluster, text)):
+            _say(text)
 
     def _scale(self, args: argparse.Namespace) -> None:
         size = scale_arguments(args)
@@ -250,9 +259,16 @@ class DaskClusterMagics(Magics):  # type: ignore[misc, unused-ignore]
             for cluster in clusters:
                 self._forget(cluster)
                 cluster.close()
-                _say(f"{sentences.label(cluster.state)}: {cluster.state.get('state', 'stopped')}")
+                _say(sentences.ended(cluster.state))
         if not clusters:
             _say("no clusters")
+
+    def _detach(self, args: argparse.Namespace) -> None:
+        cluster = self._remote(args.cluster)
+        with interruptible():
+            cluster.detach()
+            self._forget(cluster)
+        _say(sentences.ended(cluster.state))
 
     def _forget(self, cluster: Cluster | OneMachine) -> None:
         """Close the client that was opened for a cluster, and take both names back."""

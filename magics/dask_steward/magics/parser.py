@@ -9,6 +9,7 @@ from functools import cache
 from dask_steward.console.arguments import (
     Parser,
     add_adapt_options,
+    add_attach_options,
     add_idle_timeout,
     add_scale_options,
     add_start_options,
@@ -40,8 +41,16 @@ def line_parser() -> Parser:
     )
     start.add_argument("--no-wait", action="store_true", help="do not wait until it runs")
 
-    attach = sub.add_parser("attach", help="bind client and cluster to a running cluster")
-    attach.add_argument("cluster", metavar="CLUSTER", help="id or name")
+    attach = sub.add_parser("attach", help="bind client and cluster to a running cluster, or to somebody's scheduler")
+    attach.add_argument(
+        "cluster",
+        metavar="CLUSTER",
+        nargs="?",
+        help="id or name, or a scheduler's address such as tcp://localhost:8786",
+    )
+    add_attach_options(attach)
+    attach.add_argument("--name", metavar="NAME", help="what somebody's scheduler is called here")
+    _cluster(sub.add_parser("detach", help="let go of a scheduler that somebody else owns; it goes on"))
 
     listing = sub.add_parser("list", help="list the clusters")
     listing.add_argument("--all", action="store_true", help="also those that have ended")
@@ -97,6 +106,12 @@ def cell_parser() -> Parser:
         "profile", metavar="PROFILE", help="name of a profile, or of a running cluster, which is left running"
     )
     add_start_options(parser)
+    parser.add_argument(
+        "--progress",
+        choices=("auto", "none", "bar", "widget"),
+        default="auto",
+        help="how computations are shown that take longer than 2 s (default: auto, a widget or else text)",
+    )
     parser.add_argument("--keep", action="store_true", help="leave the cluster running when the cell ends")
     return parser
 

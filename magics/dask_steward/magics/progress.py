@@ -1,11 +1,13 @@
-"""One line that shows a start: updated in place in a notebook or a terminal, a single line in what is saved."""
+"""What shows a start, and the computations of a cell: one line or one output that is replaced, in what is saved too."""
 
 from __future__ import annotations
 
 import sys
 import time
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
+import dask_steward as ds
 from dask_steward.console import sentences
 
 if TYPE_CHECKING:
@@ -13,6 +15,29 @@ if TYPE_CHECKING:
 
 #: Shortest time (seconds) between two updates that show nothing new but the time.
 _INTERVAL = 1.0
+
+
+#: Seconds after which a computation is long enough to be shown.
+PATIENCE = 2.0
+
+
+def show_progress(scope: ExitStack, client: Any, kind: str) -> None:
+    """Show what a client computes until the scope ends.
+
+    Parameters
+    ----------
+    scope : ExitStack
+        Of the cell.
+    client : Client or None
+        Whose computations; None where Dask computes in this process.
+    kind : str
+        ``auto``, ``none``, ``bar`` or ``widget``.
+    """
+    if client is None or kind == "none":
+        return
+    progress = ds.widgets.Progress(client=client)
+    scope.enter_context(progress.live(kind, patience=0.0 if kind == "widget" else PATIENCE))
+    scope.callback(progress.close)
 
 
 class _Line:

@@ -14,7 +14,10 @@ from dask_steward.managers.base import JobState, JobStatus, Manager, Unknown
 
 __all__ = ["JobState", "JobStatus", "Manager", "Unknown", "available", "get", "systems"]
 
-_SYSTEMS = {"slurm": ("dask_steward.managers.slurm", "Slurm")}
+_SYSTEMS = {
+    "slurm": ("dask_steward.managers.slurm", "Slurm"),
+    "ssh": ("dask_steward.managers.ssh", "Ssh"),
+}
 
 
 def systems() -> tuple[str, ...]:
@@ -42,6 +45,15 @@ def get(system: str, environment: Mapping[str, str] | None = None) -> Manager:
     module, name = _SYSTEMS[system]
     manager: Manager = getattr(importlib.import_module(module), name)(environment)
     return manager
+
+
+def environment_of(system: str, profile: Mapping[str, object]) -> dict[str, str]:
+    """Return the environment for `get` that a profile alone tells: where nothing else of an entry can be read."""
+    if system != "ssh":
+        return {}
+    from dask_steward.managers import ssh
+
+    return ssh.environment_of(profile)
 
 
 def available() -> dict[str, bool]:

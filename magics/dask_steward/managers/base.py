@@ -105,9 +105,12 @@ class Unknown:
     ----------
     reason : str
         One sentence, with the site's own words.
+    known : tuple of JobStatus
+        What was learnt all the same: of several hosts, some may have answered. It is never all.
     """
 
     reason: str
+    known: tuple[JobStatus, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -167,6 +170,9 @@ class Manager(ABC):
 
     system: str
     timeout: float
+
+    #: What is said of a job that the manager does not show any more.
+    gone = "it is no longer in the queue"
 
     @abstractmethod
     def submit(

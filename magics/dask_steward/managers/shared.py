@@ -33,6 +33,7 @@ class SharedQueue:
     """
 
     def __init__(self, manager: Manager, folder: str) -> None:
+        self.missing: str | None = None
         self.began = 0.0
         """When the question of the last answer was put (seconds since the epoch)."""
         self._dated = 0.0

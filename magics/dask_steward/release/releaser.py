@@ -33,7 +33,8 @@ def manager_for(entry: Entry) -> Manager | None:
     """Return the manager that holds the entry's jobs; None for a cluster of this host alone."""
     # Without the keeper's file (torn by a crash) the system alone says whom to ask.
     if "manager" in entry.facts or (not entry.facts and entry.system in managers.systems()):
-        return managers.get(entry.system, entry.manager_environment)
+        environment = entry.manager_environment
+        return managers.get(entry.system, environment or managers.environment_of(entry.system, entry.profile))
     return None
 
 
@@ -152,6 +153,10 @@ class Releaser:
         answer = self._manager.find_by_tag([self.entry.tag])
         if isinstance(answer, Unknown):
             found.unknown = answer.reason
+            # What has answered need not wait for what has not.
+            known = live(job for job in answer.known if job.name == self.entry.tag)
+            if known:
+                self._manager.cancel(known)
             return found
         jobs = answer.get(self.entry.tag, ())
         found.jobs = live(jobs)

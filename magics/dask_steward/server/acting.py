@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from dask_steward.control.cards import FINAL
 from dask_steward.errors import WrongState
-from dask_steward.server.cards import FINAL
 from dask_steward.server.models import Adapt, Cluster, Scale
 from dask_steward.server.registry import Registry
 from dask_steward.server.threads import in_thread

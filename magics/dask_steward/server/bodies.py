@@ -9,9 +9,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, WithJsonSchema, model_validator
 
+from dask_steward.control.card_models import Tenure
 from dask_steward.units import parse_duration, parse_size
 
-Tenure = Literal["kernel", "server", "process", "detached"]
 RowKind = Literal["workers", "jobs"]
 
 #: More of anything is a slip of the finger, and some parts of a scheduler are linear in it.

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from dask_steward.control.cards import FINAL
 from dask_steward.control.cluster import Cluster as Handle
 from dask_steward.errors import UsageError, WrongState
 from dask_steward.ledger.entries import Entry
@@ -16,7 +17,6 @@ from dask_steward.profiles import registry as systems
 from dask_steward.profiles.merging import field_path
 from dask_steward.server import models
 from dask_steward.server.base import SEGMENT, Handler, in_thread
-from dask_steward.server.cards import FINAL
 from dask_steward.server.kernels import Kernel, kernel_of
 from dask_steward.server.operations import operation
 from dask_steward.server.profile_models import Profile

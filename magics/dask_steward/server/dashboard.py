@@ -25,12 +25,12 @@ from tornado.web import HTTPError, RequestHandler
 from tornado.websocket import WebSocketClosedError
 
 from dask_steward.control.client import Control
+from dask_steward.control.looking import look
 from dask_steward.errors import ClusterNotFound, KeeperGone, StewardError
 from dask_steward.ledger import entries
 from dask_steward.server.base import PREFIX, in_thread
 from dask_steward.server.failures import answer_to
 from dask_steward.server.operations import operation
-from dask_steward.server.reading import look
 
 #: Seconds for which it is believed where the pages of a cluster are: one page is a dozen requests.
 BELIEVED = 5.0

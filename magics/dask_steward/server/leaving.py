@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+from dask_steward.control.looking import Look, look_at
 from dask_steward.release.guard import ask_stop
-from dask_steward.server.reading import Look, look_at
 from dask_steward.server.threads import in_thread
 
 #: Seconds that all of it may take: an exit is never held.

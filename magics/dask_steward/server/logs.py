@@ -11,9 +11,9 @@ from typing import Annotated
 from pydantic import Field, RootModel
 from tornado.iostream import StreamClosedError
 
+from dask_steward.control.log_parts import LogPart, Logs, added, logs_of, part_of, seen, within, worker_log
 from dask_steward.errors import StewardError, UsageError
 from dask_steward.server.base import Handler, in_thread
-from dask_steward.server.log_parts import LogPart, Logs, added, logs_of, part_of, seen, within, worker_log
 from dask_steward.server.models import Given
 from dask_steward.server.operations import operation
 

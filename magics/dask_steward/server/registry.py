@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from dask_steward.control import api
+from dask_steward.control.cards import FINAL, card_of, in_order, is_news
 from dask_steward.control.cluster import Cluster as Handle
+from dask_steward.control.looking import Look, dismiss, look, look_at
+from dask_steward.control.stream import NoAnswer, NoSuchStream, listen
 from dask_steward.errors import ClusterNotFound, StateFolderError
-from dask_steward.server.cards import FINAL, card_of, in_order, is_news
 from dask_steward.server.models import Cluster
-from dask_steward.server.reading import Folder, Look, dismiss, look, look_at
-from dask_steward.server.stream import NoAnswer, NoSuchStream, listen
+from dask_steward.server.reading import Folder
 from dask_steward.server.threads import in_thread
 
 #: Seconds between two cards of one cluster.

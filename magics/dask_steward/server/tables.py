@@ -9,12 +9,12 @@ from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from typing import Any
 
+from dask_steward.control.cards import job_rows
 from dask_steward.control.client import Control
+from dask_steward.control.looking import Look, look
+from dask_steward.control.stream import NoAnswer, NoSuchStream, listen
 from dask_steward.errors import KeeperGone, StewardError, UsageError
-from dask_steward.server.cards import job_rows
 from dask_steward.server.models import Job, Page, RowKind
-from dask_steward.server.reading import Look, look
-from dask_steward.server.stream import NoAnswer, NoSuchStream, listen
 from dask_steward.server.threads import in_thread
 
 Row = dict[str, Any]

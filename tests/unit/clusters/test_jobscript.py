@@ -17,10 +17,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dask_steward.clusters.jobqueue import shape_of_slurm
-from dask_steward.clusters.jobscript import UNREACHABLE, JobShape, LineEnds, node_quote, render
+from dask_steward.clusters.jobscript import UNREACHABLE, JobShape, LineEnds, render
 from dask_steward.clusters.line import Line
 from dask_steward.clusters.shapes import resources_of
 from dask_steward.errors import StartFailed
+from dask_steward.shell import node_quote
 
 TAG = "dask-steward-abcdefghij"
 ENVIRONMENT = {"TMPDIR": "/scratch/a b", "_x1": "under", "HOME": "/home/$NOT", "PATH": "/usr/bin:/bin"}

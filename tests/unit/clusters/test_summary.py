@@ -35,9 +35,10 @@ def worker(used: int = 100, spilled: int = 5) -> SimpleNamespace:
     return SimpleNamespace(
         nthreads=2,
         memory_limit=1000,
-        memory=SimpleNamespace(process=used, spilled=spilled),
+        memory=SimpleNamespace(process=used, spilled=spilled, unmanaged_old=0),
         metrics={"cpu": 75.0},
         name="w",
+        status=SimpleNamespace(name="running"),
     )
 
 
@@ -50,6 +51,7 @@ def scheduler(*prefixes: SimpleNamespace, workers: int = 0) -> Any:
     # Whatever else it were asked for (tasks, identity) would be an AttributeError.
     return SimpleNamespace(
         task_prefixes=Counted({one.name: one for one in prefixes}),
+        task_groups={},
         workers={str(number): worker() for number in range(workers)},
     )
 
@@ -60,6 +62,8 @@ def test_an_empty_scheduler(plugin: SummaryPlugin) -> None:
         "cpu": {"used": 0.0, "limit": 0},
         "memory": {"limit": 0, "used": 0, "spilled": 0},
         "tasks": {"groups": [], "per_second": 0.0},
+        "computations": [],
+        "memory_warnings": [],
     }
 
 
@@ -123,7 +127,7 @@ async def test_on_a_real_scheduler_and_beside_another_observer() -> None:
         plugins = [SummaryPlugin(f"p{number}") for number in range(2)]
         for one in plugins:
             one.watch(lambda address, name: joined.append(address), joined.remove)
-            real.add_plugin(one)
+            one.attach(real)
         async with (
             Worker(real.address, nthreads=2, dashboard=False),
             Client(real.address, asynchronous=True) as client,

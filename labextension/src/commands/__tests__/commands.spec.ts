@@ -132,6 +132,15 @@ describe('commands', () => {
     );
   });
 
+  it('of size and workers are closed for a scheduler of somebody else, which is let go at once', async () => {
+    model.show(cluster('a', { foreign: true, tasks: BUSY }));
+    for (const id of [CommandIDs.scale, CommandIDs.adapt, CommandIDs.restartWorkers]) {
+      expect(commands.isEnabled(id)).toBe(false);
+    }
+    await commands.execute(CommandIDs.stop, { id: 'a' });
+    expect(model.calls).toEqual([['stop', 'a']]);
+  });
+
   it('are closed for a cluster that has ended', () => {
     model.show(cluster('a', { state: 'failed' }));
     expect(commands.isEnabled(CommandIDs.scale)).toBe(false);

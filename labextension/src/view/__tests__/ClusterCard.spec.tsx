@@ -57,6 +57,12 @@ function card(more: Partial<IClusterCardProps> = {}): JSX.Element {
   );
 }
 
+const FOREIGN = {
+  foreign: true,
+  system: 'address',
+  jobs: { total: 0, queued: 0, running: 0, expected_start: null }
+};
+
 const button = (name: string | RegExp): HTMLElement => screen.getByRole('button', { name });
 const buttons = (): string[] =>
   screen.getAllByRole('button').map(one => one.getAttribute('aria-label') ?? one.textContent ?? '');
@@ -280,6 +286,20 @@ describe('what can be done', () => {
     expect(screen.getByRole('menuitemradio', { checked: true })).toHaveTextContent('ocean.ipynb');
     await user.click(screen.getByRole('menuitemradio', { name: 'Ends with the Jupyter server' }));
     expect(acts.setTenure).toHaveBeenCalledWith('c1', 'server');
+  });
+
+  it('of a scheduler of somebody else can be let go, and nothing more is done to it', async () => {
+    const acts = actions();
+    render(card({ cluster: cluster({ ...FOREIGN, tasks: BUSY }), actions: acts }));
+    expect(screen.getByText(/belongs to somebody else/)).toBeInTheDocument();
+    expect(screen.queryByRole('button', { name: 'Scale' })).toBeNull();
+    expect(screen.queryByRole('button', { name: /^Stop/ })).toBeNull();
+    await user.click(button('More actions for pangeo'));
+    expect(screen.queryByRole('menuitem', { name: 'Restart workers' })).toBeNull();
+    await user.keyboard('{Escape}');
+    await user.click(button('Detach pangeo'));
+    // Its tasks go on, so there is nothing to ask.
+    expect(acts.stop).toHaveBeenCalledWith('c1');
   });
 
   it('is pulled away by its head, and that opens nothing', () => {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
@@ -121,6 +121,30 @@ def _flag_of(directive: str) -> str:
     return first.partition("=")[0] if first.startswith("--") else first[:2]
 
 
+def wrong_directives(
+    options: Any, prefix: str, owned: Mapping[str, str], fields: Mapping[str, str]
+) -> Iterator[Problem]:
+    """Yield a problem for each directive that is ours to set, or that has a field of its own which is set, too.
+
+    Parameters
+    ----------
+    options : Options
+        With `job_extra_directives`, and the fields.
+    prefix : str
+        What begins a directive in a job script.
+    owned, fields : mapping
+        By option of sbatch: why it cannot be set, and the field that says the same.
+    """
+    for index, directive in enumerate(options.job_extra_directives):
+        flag = _flag_of(directive.removeprefix(prefix).strip())
+        place = ("options", "job_extra_directives", index)
+        if flag in owned:
+            yield Problem(f"{flag} cannot be set: {owned[flag]}", place, directive, True)
+        name = fields.get(flag)
+        if name is not None and getattr(options, name, None) is not None:
+            yield Problem(f"{flag} contradicts options.{name}; give one of the two", place, directive, True)
+
+
 class SlurmGroup(JobGroup):
     """Jobs of one more shape: what differs from the profile's own options, and how many of them."""
 
@@ -223,14 +247,7 @@ class SlurmProfile(QueueProfile):
     def wrong_options(self, options: JobOptions) -> Iterator[Problem]:
         """Yield a problem for each set of options that are right alone and wrong together, of any shape of job."""
         yield from super().wrong_options(options)
-        for index, directive in enumerate(options.job_extra_directives):
-            flag = _flag_of(directive.removeprefix(self.prefix).strip())
-            place = ("options", "job_extra_directives", index)
-            if flag in _OWNED:
-                yield Problem(f"{flag} cannot be set: {_OWNED[flag]}", place, directive, True)
-            name = _FIELDS.get(flag)
-            if name is not None and getattr(options, name, None) is not None:
-                yield Problem(f"{flag} contradicts options.{name}; give one of the two", place, directive, True)
+        yield from wrong_directives(options, self.prefix, _OWNED, _FIELDS)
 
 
 PROFILE = SlurmProfile

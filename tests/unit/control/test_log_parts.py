@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dask_steward.server import log_parts
-from dask_steward.server.log_parts import NoSuchLog
+from dask_steward.control import log_parts
+from dask_steward.control.log_parts import NoSuchLog
 
 
 def whole(path: Path, limit: int) -> tuple[str, int]:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from dask_steward.server.cards import card_of, in_order, is_news, job_rows
-from dask_steward.server.models import Cluster
+from dask_steward.control.card_models import Cluster
+from dask_steward.control.cards import card_of, in_order, is_news, job_rows
 
 STATE: dict[str, Any] = {
     "id": "abcdefghij",

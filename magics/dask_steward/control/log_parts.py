@@ -13,11 +13,11 @@ from typing import Literal
 
 from pydantic import Field
 
+from dask_steward.control.card_models import Told
 from dask_steward.control.client import Control
+from dask_steward.control.looking import Look, look
 from dask_steward.errors import ClusterNotFound, StewardError, UsageError
 from dask_steward.ledger.logs import log_files
-from dask_steward.server.models import Told
-from dask_steward.server.reading import Look, look
 
 #: Workers whose own logs are listed; a list of more is for nobody's eyes.
 WORKERS_LISTED = 1_000

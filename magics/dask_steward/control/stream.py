@@ -1,4 +1,4 @@
-"""Server-sent events of a keeper, read in the server's loop."""
+"""Server-sent events of a keeper, read in a loop."""
 
 from __future__ import annotations
 

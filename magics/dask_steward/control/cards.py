@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
-from dask_steward.server.models import (
+from dask_steward.control.card_models import (
     Cluster,
     Counts,
     Cpu,
@@ -63,6 +63,7 @@ def card_of(state: Mapping[str, Any], *, profile: Mapping[str, Any], seen: float
         profile=_text(state.get("profile")),
         profile_title=_text(profile.get("title")),
         system=str(state.get("system") or "unknown"),
+        foreign=bool(state.get("foreign")),
         state=state["state"] if state.get("state") in STATES else "starting",
         reason=_text(state.get("reason")),
         since=float(state.get("since") or state.get("created") or seen),
@@ -84,10 +85,12 @@ def card_of(state: Mapping[str, Any], *, profile: Mapping[str, Any], seen: float
             ),
             per_second=float(tasks.get("per_second") or 0.0),
         ),
+        computations=tuple(dict(one) for one in _list(state.get("computations"))),
         scheduler=SchedulerCard(
             address=_text(scheduler.get("address")),
             dashboard=bool(scheduler.get("dashboard")),
             dashboard_reason=_text(scheduler.get("dashboard_reason")),
+            link=_text(scheduler.get("link")),
         ),
         spend=Spend(
             held=float(spend.get("core_seconds_held") or 0.0),

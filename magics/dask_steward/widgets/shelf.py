@@ -1,0 +1,166 @@
+"""What is displayed in this kernel: one widget for each thing, however often it is shown, and the end of each.
+
+A widget costs a comm, and a follower of the feed. It is given up when its cluster has ended, or when no page has shown
+it for a while; pages keep what they show.
+"""
+
+from __future__ import annotations
+
+import html
+import logging
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from dask_steward.control.card_models import Cluster as Card
+from dask_steward.control.cards import FINAL, card_of
+from dask_steward.control.looking import look
+from dask_steward.control.shown import static_of
+from dask_steward.widgets.bundle import missing
+from dask_steward.widgets.feed import feed
+
+if TYPE_CHECKING:
+    from dask_steward.control.cluster import Cluster
+    from dask_steward.widgets.live import View
+
+logger = logging.getLogger(__name__)
+
+#: Seconds for which a widget that no page shows any more is kept: its cell may be run again, its notebook reopened.
+GRACE = 60.0
+
+_WIDGET = "application/vnd.jupyter.widget-view+json"
+
+_lock = threading.RLock()
+_shown: dict[str, Shown] = {}
+
+
+class Shown:
+    """One cluster that is displayed.
+
+    Parameters
+    ----------
+    cluster : Cluster
+        Its handle.
+    """
+
+    def __init__(self, cluster: Cluster) -> None:
+        from dask_steward.widgets.acting import act_on
+        from dask_steward.widgets.live import View
+
+        self.cluster = cluster
+        #: Whether an output has this display's id, so that it can be replaced.
+        self.displayed = False
+        self.view: View = View(
+            kind="cluster",
+            cluster_id=cluster.id,
+            card=_card(cluster),
+            act=lambda what, args: act_on(cluster, what, args),
+            looked=self._looked,
+        )
+        #: What a notebook finds the view by; also after its end, for pages that show it still.
+        self.reference = {_WIDGET: {"version_major": 2, "version_minor": 0, "model_id": self.view.model_id}}
+        self._follow()
+
+    def _follow(self) -> None:
+        feed.follow(self, self.cluster.id, self._tell)
+
+    def _tell(self, card: Card, state: dict[str, Any]) -> None:
+        with self.view.hold_sync():
+            self.view.card = card.model_dump(mode="json")
+        if card.state in FINAL:
+            self._finish()
+
+    def _looked(self, now: bool) -> None:
+        with _lock:
+            if _shown.get(self.cluster.id) is not self:
+                return
+            if now:
+                feed.leave((self, "grace"))
+                self._follow()
+            else:
+                feed.leave(self)
+                feed.later((self, "grace"), GRACE, self._forget)
+
+    def _finish(self) -> None:
+        """Its cluster has ended: leave something true where it was shown."""
+        self._forget()
+        if self.displayed:
+            try:
+                _replace(self.cluster.id, {**static_of(self.cluster), **self.reference})
+            except Exception:  # the ledger may be gone by now; the output keeps what it had
+                logger.exception("the last state of a cluster cannot be shown")
+
+    def _forget(self) -> None:
+        with _lock:
+            if _shown.get(self.cluster.id) is self:
+                del _shown[self.cluster.id]
+        feed.leave(self)
+        feed.leave((self, "grace"))
+        self.view.retire()
+
+
+def shown(cluster: Cluster) -> Shown:
+    """Return the display of a cluster; made where there is none."""
+    with _lock:
+        found = _shown.get(cluster.id)
+        if found is None:
+            found = _shown[cluster.id] = Shown(cluster)
+        return found
+
+
+def bundle(cluster: Cluster) -> dict[str, Any]:
+    """Return what is added to a cluster's text and HTML."""
+    return {} if shell() is None or missing() is not None else dict(shown(cluster).reference)
+
+
+def show(cluster: Cluster, text: str | None = None) -> bool:
+    """Display a cluster so that its last state replaces it; return False where there is no notebook."""
+    kernel = shell()
+    if kernel is None:
+        return False
+    view: dict[str, Any] = {}
+    why = missing()
+    if why is None:
+        one = shown(cluster)
+        one.displayed = True
+        view = one.reference
+    found = static_of(cluster, text)
+    if why is not None:
+        found["text/plain"] += f"\n{why}"
+        found["text/html"] += f"<div><small>{html.escape(why)}</small></div>"
+    where = {"display_id": _display_id(cluster.id)}
+    kernel.display_pub.publish(data={**found, **view}, metadata=_about(cluster.id), transient=where)
+    return True
+
+
+def _card(cluster: Cluster) -> dict[str, Any] | None:
+    """Return what is known at once, so that nobody has to wait for the first news."""
+    found = look(cluster.id)
+    if found is None:
+        return None
+    card = card_of(cluster.state, profile=found.entry.profile, seen=time.time())
+    return card.model_dump(mode="json")
+
+
+def shell() -> Any:
+    """Return the shell of a kernel; None in a terminal or a script, which show text."""
+    ipython = sys.modules.get("IPython")
+    found = ipython.get_ipython() if ipython is not None else None
+    return found if getattr(found, "kernel", None) is not None else None
+
+
+def _about(id: str) -> dict[str, Any]:
+    """Return by what JupyterLab's half knows an output of a notebook that is opened again."""
+    return {"dask_steward": {"cluster": id}}
+
+
+def _replace(id: str, found: dict[str, Any]) -> None:
+    kernel = shell()
+    if kernel is not None:
+        where = {"display_id": _display_id(id)}
+        kernel.display_pub.publish(data=found, metadata=_about(id), transient=where, update=True)
+
+
+def _display_id(id: str) -> str:
+    return f"dask-steward-{id}"

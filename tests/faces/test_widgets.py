@@ -1,0 +1,154 @@
+"""What a kernel shows of a cluster, and what that leaves behind: one comm for each thing shown, one thread for all."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import dask_steward as ds
+from tests.faces.notebook import LIMIT, Notebook
+
+VIEW = "application/vnd.jupyter.widget-view+json"
+
+COUNT = """
+import os, threading, comm, ipywidgets
+OURS = {"dask-steward-widgets", "dask-steward-progress", "dask-steward-act", "dask-steward-bar"}
+def counted():
+    return {
+        "threads": sorted(one.name for one in threading.enumerate() if one.name in OURS),
+        "comms": len(comm.get_comm_manager().comms),
+        "widgets": len(ipywidgets.widgets.widget._instances),
+        "files": len(os.listdir("/proc/self/fd")),
+    }
+"""
+
+
+@pytest.fixture(scope="module")
+def notebook() -> Iterator[Notebook]:
+    """A kernel of its own: what it holds is counted."""
+    found = Notebook()
+    yield found
+    found.close()
+
+
+def counted(notebook: Notebook) -> dict[str, Any]:
+    found: dict[str, Any] = notebook.value("counted()")
+    return found
+
+
+def comes_to(notebook: Notebook, wanted: dict[str, Any]) -> None:
+    """Wait until a kernel holds what is wanted again, and no more; of files fewer may be open, such as a ledger's."""
+    deadline = time.monotonic() + LIMIT
+    while True:
+        found = counted(notebook)
+        if found["files"] <= wanted["files"] and {**found, "files": 0} == {**wanted, "files": 0}:
+            return
+        assert time.monotonic() < deadline, (found, wanted)
+        time.sleep(0.1)
+
+
+def bundles(ran: Any) -> list[dict[str, Any]]:
+    return [one["data"] for one in ran.outputs if one["output_type"] == "display_data"]
+
+
+def test_last_expression_is_text_html_and_a_view(notebook: Notebook) -> None:
+    notebook.run("import dask_steward as ds\ncluster = ds.start('local', workers=1, name='seen')")
+    (bundle,) = bundles(notebook.run("cluster"))
+
+    assert bundle["text/plain"].startswith("<Cluster seen (local), running")
+    assert "<script" not in bundle["text/html"]
+    assert bundle[VIEW]["model_id"] == notebook.value("cluster.widget().model_id")
+    # The magic shows the same one, with more words.
+    (status,) = bundles(notebook.run("%load_ext dask_steward\n%dask_cluster status seen"))
+    assert status[VIEW] == bundle[VIEW]
+    assert "1 worker running" in status["text/plain"]
+    notebook.run("cluster.close()")
+
+
+def test_saved_output_says_how_it_ended(notebook: Notebook) -> None:
+    ran = notebook.run("""
+import time
+cluster = ds.start('local', workers=1, name='over')
+display(cluster)
+cluster.close()
+time.sleep(3)
+""")
+    (bundle,) = bundles(ran)
+
+    assert "stopped" in bundle["text/plain"]
+    assert "stopped" in bundle["text/html"]
+    assert VIEW in bundle  # a page that shows it goes on to do so
+
+
+def test_fifty_notebooks_of_displays_leave_nothing(notebook: Notebook) -> None:
+    notebook.run(COUNT)
+    start = "cluster = ds.start('local', workers=1, name='often')"
+    notebook.run(start)
+    notebook.run("cluster")  # what is imported and cached on the way is there from now on
+    notebook.run("cluster.close()")
+    notebook.run(start)
+    before = counted(notebook)
+    assert before["threads"] == []
+
+    notebook.run("cluster")
+    once = counted(notebook)
+    for _ in range(50):
+        notebook.run("cluster")
+        notebook.run("display(cluster)\ncluster.widget()")
+
+    # Two comms are a view and its layout, which ipywidgets gives to each.
+    assert (once["threads"], once["comms"] - before["comms"]) == (["dask-steward-widgets"], 2)
+    comes_to(notebook, once)
+    notebook.run("cluster.close()")
+    comes_to(notebook, before)
+
+
+def test_fifty_computations_that_are_shown_leave_nothing(notebook: Notebook) -> None:
+    notebook.run(COUNT)
+    notebook.run("cluster = ds.start('local', workers=1, name='many')\nclient = cluster.get_client()")
+    notebook.run("x = client.submit(sum, [1, 2])\nx.result()\ndisplay(ds.widgets.Progress(x))")
+    before = counted(notebook)
+
+    for number in range(50):
+        notebook.run(f"x = client.submit(sum, [{number}, 2])\nx.result()\ndisplay(ds.widgets.Progress(x))")
+
+    comes_to(notebook, before)
+    notebook.run("client.close()\ncluster.close()")
+
+
+def test_views_that_are_closed_are_followed_no_more(notebook: Notebook) -> None:
+    """As a page says it: its cell is run again, its notebook is closed."""
+    notebook.run(COUNT)
+    notebook.run("from dask_steward.widgets import shelf\nshelf.GRACE = 0.5")
+    notebook.run("cluster = ds.start('local', workers=1, name='gone')")
+    before = counted(notebook)
+    notebook.run("cluster")
+    say = "cluster.widget()._heard(None, {{'kind': 'view', 'view': '{}', 'open': {}}}, [])"
+    notebook.run(f"{say.format('a', True)}\n{say.format('b', True)}\n{say.format('a', False)}")
+    assert counted(notebook)["threads"] == ["dask-steward-widgets"]
+
+    notebook.run(say.format("b", False))
+
+    comes_to(notebook, before)
+    # Shown again it is there again.
+    notebook.run("cluster")
+    assert counted(notebook)["threads"] == ["dask-steward-widgets"]
+    notebook.run("cluster.close()")
+
+
+def test_without_anywidget_the_text_says_what_to_install(notebook: Notebook) -> None:
+    with ds.start("local", workers=1, name="bare"):
+        notebook.run("import sys\nkept = sys.modules.pop('anywidget', None)\nsys.modules['anywidget'] = None")
+        ran = notebook.run("ds.get('bare')")
+        refused = notebook.run("ds.get('bare').widget()")
+        notebook.run("sys.modules['anywidget'] = kept")
+
+    (bundle,) = bundles(ran)
+    assert VIEW not in bundle
+    assert "pip install 'dask-steward[lab]'" in bundle["text/plain"]
+    assert "dask-steward[lab]" in bundle["text/html"]
+    assert refused.reply["ename"] == "UsageError"
+    assert "dask-steward[lab]" in refused.traceback

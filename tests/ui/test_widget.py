@@ -158,7 +158,7 @@ def test_after_a_reload_in_a_busy_kernel_the_server_shows_it(lab: Lab, page: Pag
 
 def test_a_notebook_that_is_opened_again_shows_something_true(lab: Lab, page: Page) -> None:
     notebook, card = begun(page)
-    lab.cli("start", "small", "--name", "other", "--tenure", "server")
+    lab.cli("start", "small", "--name", "other")
     notebook.run('ds.get("other")')
     notebook.save()
     notebook.end_kernel()

@@ -41,6 +41,8 @@ MEMORY, THREADS = 16 * 2**30, 4
 SUMMARY_INTERVAL, FEED_INTERVAL = 1.0, 0.2
 #: Seconds for which a kernel follows, and does not.
 KERNEL_SECONDS = 15.0
+#: Seconds that a computation may take.
+LIMIT = 1200.0
 #: How often the recorded steps are played; the quickest counts.
 PLAYED = 3
 
@@ -181,12 +183,14 @@ async def scheduler_side(workers: int, tasks: int) -> dict[str, float]:
 
 async def _compute(client: Client, array: Any) -> int:
     kept = client.persist(array)
-    while True:
+    deadline = time.monotonic() + LIMIT
+    while time.monotonic() < deadline:
         counts = await client.run_on_scheduler(_open)
         if counts[0] and not counts[1]:
             del kept
             return counts[0]
         await asyncio.sleep(0.5)
+    raise TimeoutError(f"{counts[1]} of {counts[0]} tasks are not done after {LIMIT:g} s")
 
 
 def _open(dask_scheduler: Any) -> tuple[int, int]:

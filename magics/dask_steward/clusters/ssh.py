@@ -37,6 +37,8 @@ class SshWorkforce(QueueWorkforce):
         """Take over how many places there are."""
         self._places = places
         self.roster.kind = KIND
+        # dask_spec tells a cause in a chain of errors, each with its stack.
+        self.roster.frames = False
 
     async def scale(self, units: int, group: str = MAIN, *, renew: bool = False) -> None:
         if units > self._places and renew:

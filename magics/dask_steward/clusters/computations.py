@@ -176,11 +176,13 @@ class Record:
             # Looked up, not counted anew: most have nothing left.
             memory = sum(self._tallies[group].held for group in groups if group in self._tallies)
             by_name[name] = max(0, memory - disk), disk
+        rows: list[GroupProgress] = []
         for row in view["groups"]:
-            row["memory"], row["spilled"] = by_name[row["name"]]
-        view["memory"] = sum(memory for memory, _ in by_name.values())
-        view["spilled"] = sum(disk for _, disk in by_name.values())
-        return view
+            memory, disk = by_name[row["name"]]
+            rows.append({**row, "memory": memory, "spilled": disk})
+        memory, disk = (sum(column) for column in zip(*by_name.values(), strict=True))
+        # A new one: who was told the last one compares.
+        return {**view, "groups": rows, "memory": memory, "spilled": disk}
 
     def _rate(self, now: float, landed: int, done: int) -> float:
         if self.ended is not None:

@@ -15,7 +15,7 @@ from distributed.protocol import pickle
 #: States of a task that is not done, and has begun to be wanted.
 _OPEN = frozenset({"waiting", "queued", "processing", "no-worker"})
 #: Longest traceback and message that travel with the state (characters).
-TRACEBACK, MESSAGE = 8000, 400
+TRACEBACK, MESSAGE = 4000, 400
 
 
 @dataclass

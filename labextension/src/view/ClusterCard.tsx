@@ -75,6 +75,9 @@ export interface IClusterCardProps {
 
 type Task = 'scale' | 'stop' | 'restart' | 'rename' | 'save' | null;
 
+/** Systems that submit no job, so that there is no script to show. */
+const WITHOUT_JOBS = new Set(['local', 'ssh', 'address']);
+
 /** Pixels that a pointer moves before a press is a drag. */
 const DRAG = 5;
 
@@ -449,8 +452,7 @@ function CardActions(props: ICardActionsProps): JSX.Element {
         button(
           'preview',
           trans.__('Job script'),
-          cluster.system !== 'local' &&
-            own &&
+          !WITHOUT_JOBS.has(cluster.system) &&
             actions.previewProfile &&
             (() => actions.previewProfile?.(profile))
         )}

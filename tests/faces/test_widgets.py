@@ -109,8 +109,10 @@ def test_fifty_notebooks_of_displays_leave_nothing(notebook: Notebook) -> None:
 def test_fifty_computations_that_are_shown_leave_nothing(notebook: Notebook) -> None:
     notebook.run(COUNT)
     notebook.run("cluster = ds.start('local', workers=1, name='many')\nclient = cluster.get_client()")
-    notebook.run("x = client.submit(sum, [1, 2])\nx.result()\ndisplay(ds.widgets.Progress(x))")
     before = counted(notebook)
+    notebook.run("x = client.submit(sum, [1, 2])\nx.result()\ndisplay(ds.widgets.Progress(x))")
+    comes_to(notebook, {**before, "files": 10_000})
+    before = counted(notebook)  # the connection to the keeper is open now
 
     for number in range(50):
         notebook.run(f"x = client.submit(sum, [{number}, 2])\nx.result()\ndisplay(ds.widgets.Progress(x))")

@@ -258,6 +258,7 @@ def test_in_notebook_7(lab: Lab, open_page: Callable[..., Page]) -> None:
 def test_in_a_page_without_jupyterlab(lab: Lab, open_page: Callable[..., Page], look: str) -> None:
     """As VS Code (no theme of JupyterLab's) and marimo (a shadow root) show it, from the same bundle."""
     lab.cli("start", "small")
+    until(lambda: lab.api("clusters")["clusters"][0]["workers"]["running"] == 2)
     (facts,) = lab.api("clusters")["clusters"]
     page = open_page(lab, color_scheme="dark" if look == "dark" else "light")
     page.goto("about:blank")
@@ -274,6 +275,8 @@ def test_in_a_page_without_jupyterlab(lab: Lab, open_page: Callable[..., Page], 
     background = place.evaluate("one => getComputedStyle(one).backgroundColor")
     assert colour != background
     assert (sum(map(int, re.findall(r"\d+", background)[:3])) < 384) == (look == "dark")
+    if look != "shadow":
+        picture(page, "widget-elsewhere", place, themes=[look])
     place.get_by_role("button", name=re.compile("More actions")).click()
     menu = page.get_by_role("menuitem", name="Workers", exact=True)
     assert menu.evaluate("one => getComputedStyle(one.closest('.dsk-Menu')).position") == "fixed"
@@ -281,7 +284,6 @@ def test_in_a_page_without_jupyterlab(lab: Lab, open_page: Callable[..., Page], 
     assert page.evaluate("() => window.said.filter(one => one.kind === 'ask').map(one => one.what)") == ["rows"]
     if look != "shadow":
         axe.assert_none(page, ".dsk-Widget")
-        picture(page, "widget-elsewhere", place, themes=[look])
 
 
 @pytest.mark.timeout(240, func_only=True)

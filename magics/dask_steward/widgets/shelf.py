@@ -66,8 +66,7 @@ class Shown:
         feed.follow(self, self.cluster.id, self._tell)
 
     def _tell(self, card: Card, state: dict[str, Any]) -> None:
-        with self.view.hold_sync():
-            self.view.card = card.model_dump(mode="json")
+        self.view.card = card.model_dump(mode="json")
         if card.state in FINAL:
             self._finish()
 

@@ -35,7 +35,7 @@ def notebook() -> Iterator[Notebook]:
 def test_a_notebook_attaches_uses_and_detaches(notebook: Notebook, foreign: ForeignScheduler) -> None:
     assert notebook.run(f"%dask_cluster attach {foreign.address} --name theirs").stdout.startswith("theirs: ")
     assert "6" in notebook.run("print(client.submit(sum, [1, 2, 3]).result())").stdout
-    assert "theirs" in notebook.run("%dask_cluster list").stdout
+    assert "address (foreign)" in notebook.run("%dask_cluster list").stdout
     scaled = notebook.run("%dask_cluster scale 3")
     assert scaled.status == "error"
     assert "theirs belongs to somebody else" in str(scaled.errors)
@@ -82,5 +82,6 @@ def test_a_shell_attaches_and_detaches(shell: Shell, foreign: ForeignScheduler) 
     found = json.loads(done.stdout)
     assert (found["foreign"], found["tenure"], found["scheduler"]["address"]) == (True, "detached", foreign.address)
     assert "belongs to somebody else" in shell("scale", "theirs", "3", check=1).stderr
+    assert f"{foreign.address} (of somebody else)" in shell("status", "theirs", check=0).stdout
     assert shell("detach", "theirs", check=0).stdout.endswith("theirs: detached\n")
     assert foreign.alive

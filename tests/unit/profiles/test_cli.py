@@ -70,7 +70,7 @@ def test_check(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["profiles", "check"]) == 2
     captured = capsys.readouterr()
     assert captured.out.splitlines()[0].startswith("mine/a.yaml:2:1: foo = 1: unknown field")
-    assert captured.err == "5 profiles: 2 errors.\n"
+    assert captured.err == "6 profiles: 2 errors.\n"
     assert cli.main(["profiles", "check", "mine/a.yaml", "--json"]) == 2
     assert [problem["line"] for problem in json.loads(capsys.readouterr().out)] == [2, 3]
     assert cli.main(["profiles", "check", "nowhere.yaml"]) == 2

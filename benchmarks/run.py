@@ -8,7 +8,18 @@ import subprocess
 import sys
 from pathlib import Path
 
-BENCHMARKS = ("footprint", "start", "busy_kernel", "release", "submit", "queue_load", "adaptive", "walltime", "sidebar")
+BENCHMARKS = (
+    "footprint",
+    "start",
+    "busy_kernel",
+    "release",
+    "submit",
+    "queue_load",
+    "adaptive",
+    "walltime",
+    "sidebar",
+    "progress",
+)
 
 
 def main() -> int:
@@ -30,6 +41,7 @@ def main() -> int:
         "adaptive": 1,
         "walltime": 1,
         "sidebar": 2,
+        "progress": 1,
     }
     missed, failed, results = [], [], []
     for name in given.names or BENCHMARKS:

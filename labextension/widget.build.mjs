@@ -26,7 +26,16 @@ const options = {
     library: { type: 'module' }
   },
   experiments: { outputModule: true },
-  optimization: { splitChunks: false, runtimeChunk: false },
+  optimization: {
+    splitChunks: false,
+    runtimeChunk: false,
+    minimizer: [
+      // React's licence asks to be kept: it lies beside the file.
+      new rspack.SwcJsMinimizerRspackPlugin({
+        extractComments: { condition: /@license|@preserve|^!/, filename: 'widget.js.LICENSE.txt', banner: false }
+      })
+    ]
+  },
   performance: { hints: false },
   module: {
     // Styles are put into the page, or the shadow root, that the widget stands in.

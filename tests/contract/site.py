@@ -31,10 +31,11 @@ scale: {jobs: 2}
 options: {queue: debug, cores: 2, memory: 600 MB, processes: 1, interface: lo, walltime: "00:10:00"}
 """,
     "ssh": """\
-title: Two hosts
+title: Hosts
 system: ssh
+scale: {{jobs: 2}}
 options:
-  hosts: [127.0.0.1, 127.0.0.2]
+  hosts: [127.0.0.1, 127.0.0.2, 127.0.0.3, 127.0.0.4]
   connect_options: {connect}
   worker_options: {{nthreads: 2, memory_limit: 600 MB}}
   scheduler_options: {{host: 127.0.0.1}}
@@ -90,6 +91,12 @@ class Site:
     def on_queue(self) -> bool:
         """Whether workers are jobs of a queue."""
         return self.slurm is not None
+
+    def preload(self, module: str) -> dict[str, Any]:
+        """Return the field by which each worker loads a module or script before it starts."""
+        if self.system == "slurm":
+            return {"options.worker_extra_args": ["--preload", module]}
+        return {f"options.{'worker_options.' if self.system == 'ssh' else ''}preload": [module]}
 
     def start(self, **options: Any) -> Any:
         """Start a cluster of two workers, or as the options say."""

@@ -38,7 +38,7 @@ def test_scheduler_port_taken(site: Site) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        field = "options.scheduler_options.port" if site.on_queue else "options.scheduler_port"
+        field = "options.scheduler_port" if site.system == "local" else "options.scheduler_options.port"
 
         error = failure(site, set={field: port})
 
@@ -48,7 +48,11 @@ def test_scheduler_port_taken(site: Site) -> None:
 
 
 def test_interface_unknown(site: Site) -> None:
-    error = failure(site, set={"options.interface": "nosuch0"})
+    wrong: dict[str, Any] = {"options.interface": "nosuch0"}
+    if site.system == "ssh":
+        wrong = {"options.scheduler_options.interface": "nosuch0", "options.scheduler_options.host": None}
+
+    error = failure(site, set=wrong)
 
     assert "nosuch0" in error.message
     assert "lo" in error.message  # those that there are
@@ -75,9 +79,7 @@ def test_closed_partition_shows_its_reason_and_gives_the_place_back(site: Site) 
 
 
 def test_import_error_of_the_workers_with_their_last_words(site: Site) -> None:
-    wrong = {"options.worker_extra_args": ["--preload", "no_such_module_x"]}
-
-    error = failure(site, set=wrong if site.on_queue else {"options.preload": ["no_such_module_x"]})
+    error = failure(site, set=site.preload("no_such_module_x"))
 
     assert "No module named 'no_such_module_x'" in error.message
 
@@ -155,7 +157,7 @@ def never_ready(site: Site, tmp_path: Path) -> dict[str, Any]:
         return {"options.job_extra_directives": ["--begin=now+1hour"]}
     slow = tmp_path / "slow_preload.py"
     slow.write_text("import time\ntime.sleep(600)\n")
-    return {"options.preload": [str(slow)]}
+    return site.preload(str(slow))
 
 
 def test_time_limit_of_the_caller(site: Site, tmp_path: Path) -> None:
@@ -182,13 +184,7 @@ def test_a_bad_preload_is_the_keepers_death_for_nobody(site: Site, tmp_path: Pat
     """A worker that dies at once, again and again, ends as one sentence as well."""
     deadly = tmp_path / "deadly.py"
     deadly.write_text("import os\nos._exit(7)\n")
-    options = (
-        {"options.worker_extra_args": ["--preload", str(deadly)]}
-        if site.on_queue
-        else {"options.preload": [str(deadly)]}
-    )
-
-    error = failure(site, set=options, workers=1, wait=30)
+    error = failure(site, set=site.preload(str(deadly)), workers=1, wait=30)
 
     assert error.message
 

@@ -262,3 +262,19 @@ def test_what_is_computed_is_found_under_the_names_that_dask_gives_it(client: Cl
 def test_what_is_no_computation_is_refused(client: Client, wrong: Any) -> None:
     with pytest.raises(ds.UsageError, match="neither a Dask collection nor a future"):
         ds.widgets.Progress(wrong, client=client)
+
+
+def test_workers_that_are_queued_are_why_it_waits(site: Site, begin: Begin) -> None:
+    """Given a job that the queue does not start, then the computation waits for it, with the queue's own reason."""
+    if not site.on_queue:
+        pytest.skip("only a queue lets workers wait")
+    cluster = begin(jobs=1, wait=False, set={"options.job_extra_directives": ["--hold"]})
+    with cluster.get_client() as client:
+        future = client.submit(sum, [1, 2])
+        progress = ds.widgets.Progress(future)
+        waits = until(
+            lambda: [one["waits"] for one in progress.view()["computations"] if "queued: " in (one["waits"] or "")]
+        )
+        assert waits[0].startswith("1 worker queued: ")
+        assert "held" in waits[0].lower()
+        assert progress.view()["computations"][0]["left"] is None

@@ -270,3 +270,24 @@ def test_a_walltime_that_nears_its_end_is_told_and_is_the_clusters_end(site: Sit
     assert "cannot be moved" in warning[0]
     until(lambda: cluster.state["state"] == "failed", timeout=120)
     assert re.search("walltime|time limit|TIMEOUT", cluster.state["reason"])
+
+
+def test_progress_is_told_from_there(start: Callable[..., Any]) -> None:
+    """Given a scheduler in a job, then computations, and the first task that failed, are shown as with any other."""
+    cluster = start()
+
+    def breaks(number: int) -> int:
+        if number == 3:
+            raise ValueError("no such day")
+        return number
+
+    with cluster.get_client() as client:
+        futures = client.map(breaks, range(8))
+        progress = ds.widgets.Progress(futures)
+        client.gather(futures, errors="skip")
+        until(lambda: (found := progress.view()["computations"]) and found[0]["ended"])
+        (found,) = progress.view()["computations"]
+        assert (found["name"], found["done"], found["erred"]) == ("breaks", 8, 1)
+        assert found["error"]["message"] == "ValueError: no such day"
+        assert found["error"]["job"] is not None
+        until(lambda: [one["name"] for one in cluster.state["computations"]] == ["breaks"])

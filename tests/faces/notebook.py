@@ -81,6 +81,8 @@ class Notebook:
 
     def __init__(self, **environment: str) -> None:
         self._thread = ThreadPoolExecutor(1)
+        #: What is displayed, by the id that it is replaced by; also from later cells.
+        self._displays: dict[str, dict[str, Any]] = {}
         self._call(self._start, environment)
         assert self.run("%load_ext dask_steward").status == "ok"
 
@@ -120,7 +122,6 @@ class Notebook:
         ran = Ran()
         id = self.client.execute(code)
         deadline = time.monotonic() + LIMIT
-        displays: dict[str, dict[str, Any]] = {}
         while True:
             if time.monotonic() > deadline:
                 self.interrupt()
@@ -133,7 +134,7 @@ class Notebook:
                 ran.messages.append(message)
                 if message["msg_type"] == "status" and message["content"]["execution_state"] == "idle":
                     break
-                _take(ran, message, displays)
+                _take(ran, message, self._displays)
             if interrupt_when is not None and interrupt_when(ran):
                 interrupt_when = None
                 threading.Timer(after, self.interrupt).start()

@@ -203,6 +203,9 @@ def test_what_is_wrong_is_said_before_anything_is_submitted(place: Path, slurm: 
         ds.batch("local", work)
     with pytest.raises(UsageError, match=r"^python: .*has no distributed"):
         ds.batch("nodes", work, set={"python": str(bare_python(place / "bare"))})
+    (place.parent / "profiles" / "empty.yaml").write_text("system: allocation\noptions: {cores: 2}\n")
+    with pytest.raises(UsageError, match=r"^options\.memory is missing in empty"):
+        ds.batch("empty", work)
     with pytest.raises(ProfileError, match=r"options\.cores"):
         ds.batch("nodes", work, set={"options.cores": 0})
     with pytest.raises(SubmitRefused, match=r"(?i)invalid partition"):

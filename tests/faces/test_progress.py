@@ -315,3 +315,17 @@ def test_top_without_a_terminal_prints_lines(busy: Any) -> None:
 
 def test_top_of_one_that_is_not_there(shell: Shell) -> None:
     assert "no-such" in shell("top", "no-such", check=3).stderr
+
+
+def test_what_nbconvert_leaves_of_it_when_it_cleans() -> None:
+    """Programs that show notebooks of others throw styles away: what was computed is there all the same."""
+    from nbconvert import HTMLExporter
+
+    notebook = saved(f"%%dask_cluster local --workers 1 --progress bar\n{map_of(30, 0.25)}")
+    exporter = HTMLExporter(sanitize_html=True)
+    body, _ = exporter.from_notebook_node(notebook)
+
+    assert "30/30" in body
+    assert "████████████████████" in body
+    assert "finished" in body
+    assert "&lt;table" not in body

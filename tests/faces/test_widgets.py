@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import re
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from nbclient import NotebookClient
+from nbconvert import HTMLExporter
+from nbformat.v4 import new_code_cell, new_notebook
 
 import dask_steward as ds
 from tests.faces.notebook import LIMIT, Notebook
@@ -28,8 +33,9 @@ def counted():
 
 @pytest.fixture(scope="module")
 def notebook() -> Iterator[Notebook]:
-    """A kernel of its own: what it holds is counted."""
+    """A kernel of its own, as a page uses it; what it holds is counted."""
     found = Notebook()
+    found.client.session.metadata = {"cellId": "a"}
     yield found
     found.close()
 
@@ -74,13 +80,32 @@ import time
 cluster = ds.start('local', workers=1, name='over')
 display(cluster)
 cluster.close()
-time.sleep(3)
 """)
     (bundle,) = bundles(ran)
 
     assert "stopped" in bundle["text/plain"]
     assert "stopped" in bundle["text/html"]
     assert VIEW in bundle  # a page that shows it goes on to do so
+
+
+def test_who_runs_a_notebook_without_a_page_saves_no_widget() -> None:
+    """nbclient saves the state of widgets: code of ours, and addresses."""
+    cells = [
+        "import dask_steward as ds\ncluster = ds.start('local', workers=1, name='saved')",
+        "cluster",
+        "cluster.close()",
+    ]
+    saved = new_notebook(cells=[new_code_cell(cell) for cell in cells])
+    NotebookClient(saved, timeout=60, kernel_name="python3").execute()
+
+    assert "widgets" not in saved.metadata
+    (output,) = saved.cells[1].outputs
+    assert set(output["data"]) == {"text/plain", "text/html"}
+    assert "stopped" in output["data"]["text/plain"]  # its last state, though it was displayed before
+    assert "stopped" in output["data"]["text/html"]
+    assert len(json.dumps(saved)) < 8_000
+    page, _ = HTMLExporter().from_notebook_node(saved)
+    assert re.search(r"<strong>saved</strong>.*stopped", page, re.S)
 
 
 def test_fifty_notebooks_of_displays_leave_nothing(notebook: Notebook) -> None:
@@ -109,8 +134,10 @@ def test_fifty_notebooks_of_displays_leave_nothing(notebook: Notebook) -> None:
 def test_fifty_computations_that_are_shown_leave_nothing(notebook: Notebook) -> None:
     notebook.run(COUNT)
     notebook.run("cluster = ds.start('local', workers=1, name='many')\nclient = cluster.get_client()")
-    notebook.run("x = client.submit(sum, [1, 2])\nx.result()\ndisplay(ds.widgets.Progress(x))")
     before = counted(notebook)
+    notebook.run("x = client.submit(sum, [1, 2])\nx.result()\ndisplay(ds.widgets.Progress(x))")
+    comes_to(notebook, {**before, "files": 10_000})
+    before = counted(notebook)  # the connection to the keeper is open now
 
     for number in range(50):
         notebook.run(f"x = client.submit(sum, [{number}, 2])\nx.result()\ndisplay(ds.widgets.Progress(x))")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 import shutil
@@ -22,6 +23,8 @@ DATA = r"dask_steward-[^/]+\.data/data/"
 EXTENSION = DATA + "share/jupyter/labextensions/dask-steward/"
 MOST = 2_000_000
 """Bytes that the built front end may have: what a person waits for when a page is opened."""
+WIDGET = 100_000
+"""Bytes that the notebook's widget may have, packed: each kernel that shows one sends it to the page."""
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +81,26 @@ def test_react_and_jupyterlab_are_the_hosts_own(built: Path) -> None:
     code = b"".join(body for name, body in of_extension(built).items() if name.endswith(".js"))
     assert b"Minified React error" not in code
     assert b"react.production.min" not in code
+
+
+def test_widget_is_there_whole_and_small(built: Path) -> None:
+    """One file of the Python package: views, styles and React, and nothing of JupyterLab's runtime."""
+    with zipfile.ZipFile(built) as archive:
+        code = archive.read("dask_steward/widgets/static/widget.js")
+        entries = next(name for name in archive.namelist() if name.endswith(".dist-info/entry_points.txt"))
+        assert b"dask_steward.widgets:Displays" in archive.read(entries)
+    assert len(gzip.compress(code)) < WIDGET
+    assert re.search(rb"export\s*\{[^}]*\bdefault\b", code)
+    assert b"dsk-Card" in code
+    assert b"--jp-layout-color1" in code  # its styles
+    assert b"@lumino" not in code
+    assert [place for place in (str(ROOT), str(Path.home()), str(Path(sys.prefix))) if place.encode() in code] == []
+
+
+def test_widget_is_found_where_it_is_installed(environment: Installed) -> None:
+    code = "from dask_steward.widgets.bundle import missing; import sys; sys.exit(missing())"
+    done = environment.run("python", "-c", code)
+    assert done.returncode == 0, done.stderr
 
 
 def test_server_part_is_complete(built: Path) -> None:

@@ -58,7 +58,9 @@ class PrivateSshd:
     """
 
     def __init__(
-        self, hosts: Sequence[str] = ("127.0.0.1", "127.0.0.2", "127.0.0.3"), variables: dict[str, str] | None = None
+        self,
+        hosts: Sequence[str] = ("127.0.0.1", "127.0.0.2", "127.0.0.3", "127.0.0.4"),
+        variables: dict[str, str] | None = None,
     ) -> None:
         self.hosts = tuple(hosts)
         self.variables = dict(variables or {})

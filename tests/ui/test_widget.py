@@ -32,6 +32,22 @@ SOON = 10_000
 """Milliseconds within which a busy kernel's view must show what has happened; the cells take longer."""
 
 
+RENDER = """async ([code, card, shadowed]) => {
+    const facts = {kind: 'cluster', cluster_id: card.id, followed: true, card};
+    window.said = [];
+    const model = {get: name => facts[name] ?? null, on() {}, off() {}, send: one => window.said.push(one)};
+    document.title = 'Elsewhere';
+    document.documentElement.lang = 'en';
+    const host = document.createElement('main');
+    document.body.append(host);
+    const el = document.createElement('div');
+    (shadowed ? host.attachShadow({mode: 'open'}) : host).append(el);
+    const module = await import(URL.createObjectURL(new Blob([code], {type: 'text/javascript'})));
+    module.default.render({model, el});
+}"""
+"""Draw the widget in whatever page, with a kernel that only listens."""
+
+
 def card_in(page: Page) -> Card:
     """The card in the only widget of a page."""
     return Card(Panel(page), page.locator(OUTPUT).locator(".dsk-Card"))
@@ -158,7 +174,7 @@ def test_after_a_reload_in_a_busy_kernel_the_server_shows_it(lab: Lab, page: Pag
 
 def test_a_notebook_that_is_opened_again_shows_something_true(lab: Lab, page: Page) -> None:
     notebook, card = begun(page)
-    lab.cli("start", "small", "--name", "other", "--tenure", "server")
+    lab.cli("start", "small", "--name", "other")
     notebook.run('ds.get("other")')
     notebook.save()
     notebook.end_kernel()
@@ -238,6 +254,38 @@ def test_in_notebook_7(lab: Lab, open_page: Callable[..., Page]) -> None:
     until(lambda: not lab.cli("list"))
 
 
+@pytest.mark.parametrize("look", ["light", "dark", "shadow"])
+def test_in_a_page_without_jupyterlab(lab: Lab, open_page: Callable[..., Page], look: str) -> None:
+    """As VS Code (no theme of JupyterLab's) and marimo (a shadow root) show it, from the same bundle."""
+    lab.cli("start", "small")
+    until(lambda: lab.api("clusters")["clusters"][0]["workers"]["running"] == 2)
+    (facts,) = lab.api("clusters")["clusters"]
+    page = open_page(lab, color_scheme="dark" if look == "dark" else "light")
+    page.goto("about:blank")
+    code = lab.installed.run(
+        "python", "-c", "from dask_steward.widgets import bundle; print(bundle.BUNDLE.read_text())"
+    )
+
+    page.evaluate(RENDER, [code.stdout, facts, look == "shadow"])
+
+    place = page.locator(".dsk-Widget")
+    expect(place).to_contain_text("2 running")
+    expect(place).to_have_class(re.compile("dsk-mod-alone"))
+    colour = place.evaluate("one => getComputedStyle(one.querySelector('.dsk-Card-name')).color")
+    background = place.evaluate("one => getComputedStyle(one).backgroundColor")
+    assert colour != background
+    assert (sum(map(int, re.findall(r"\d+", background)[:3])) < 384) == (look == "dark")
+    if look != "shadow":
+        picture(page, "widget-elsewhere", place, themes=[look])
+    place.get_by_role("button", name=re.compile("More actions")).click()
+    menu = page.get_by_role("menuitem", name="Workers", exact=True)
+    assert menu.evaluate("one => getComputedStyle(one.closest('.dsk-Menu')).position") == "fixed"
+    menu.click()
+    assert page.evaluate("() => window.said.filter(one => one.kind === 'ask').map(one => one.what)") == ["rows"]
+    if look != "shadow":
+        axe.assert_none(page, ".dsk-Widget")
+
+
 @pytest.mark.timeout(240, func_only=True)
 def test_no_fault_in_three_themes(lab: Lab, page: Page) -> None:
     notebook, card = begun(page)
@@ -272,17 +320,21 @@ def test_no_fault_in_three_themes(lab: Lab, page: Page) -> None:
 def test_progress_is_live_while_it_computes(lab: Lab, page: Page) -> None:
     notebook, _ = begun(page)
     notebook.run(
-        "import time\nclient = cluster.get_client()\n"
-        "def slowly(number):\n    time.sleep(0.2)\n    return number\n"
-        "x = client.map(slowly, range(60))\nds.widgets.Progress(x)"
+        "import time\nimport dask\nclient = cluster.get_client()\n"
+        "@dask.delayed\ndef load(number):\n    time.sleep(0.1)\n    return b'x' * 1_000_000\n"
+        "@dask.delayed\ndef analyse(data):\n    time.sleep(0.2)\n    return len(data)\n"
+        "@dask.delayed\ndef total(sizes):\n    return sum(sizes)\n"
+        "x = total([analyse(load(number)) for number in range(30)]).persist()\nds.widgets.Progress(x)"
     )
     progress = page.locator(f"{OUTPUT} .dsk-Progress")
-    notebook.begin("client.gather(x)[-1]")
-    expect(progress).to_contain_text("slowly", timeout=START)
+    # The kernel waits for the result, and is busy.
+    notebook.begin("x.compute()")
+    expect(progress).to_contain_text("analyse", timeout=START)
     tasks = progress.get_by_role("progressbar", name="Tasks")
-    expect(tasks).to_have_attribute("aria-valuenow", re.compile(r"^([2-9]|[1-4]\d)$"), timeout=START)
+    expect(tasks).to_have_attribute("aria-valuenow", re.compile(r"^(1\d|[2-4]\d)$"), timeout=START)
+    assert notebook.is_busy()
     picture(page, "widget-progress", progress)
-    expect(progress).to_contain_text("60 / 60", timeout=START)
+    expect(progress).to_contain_text("61 / 61", timeout=START)
     expect(progress).to_contain_text("done")
 
     notebook.run(

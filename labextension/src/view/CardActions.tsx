@@ -7,6 +7,9 @@ import { Sign } from './Glyph';
 import { MenuButton } from './Menu';
 import type { IAction } from './useAction';
 
+/** Systems that submit no job, so that there is no script to show. */
+const WITHOUT_JOBS = new Set(['local', 'ssh', 'address']);
+
 interface ICardActionsProps extends IClusterCardProps {
   stale: boolean;
   task: CardTask;
@@ -120,8 +123,7 @@ export function CardActions(props: ICardActionsProps): JSX.Element {
         button(
           'preview',
           trans.__('Job script'),
-          cluster.system !== 'local' &&
-            own &&
+          !WITHOUT_JOBS.has(cluster.system) &&
             actions.previewProfile &&
             (() => actions.previewProfile?.(profile))
         )}

@@ -105,13 +105,14 @@ function Menu({ label, parts, anchor, start, onClose }: IMenuProps): JSX.Element
     const all = entries();
     all[start === 'last' ? all.length - 1 : 0]?.focus();
     const outside = (event: Event): void => {
-      const target = event.target as Node;
-      if (!menu.current?.contains(target) && !anchor?.contains(target)) {
+      // Inside of a shadow root the target that others see is its host.
+      const path = event.composedPath();
+      if (!path.some(one => one === menu.current || one === anchor)) {
         onClose(false);
       }
     };
     const moved = (event: Event): void => {
-      if (!menu.current?.contains(event.target as Node)) {
+      if (!event.composedPath().some(one => one === menu.current)) {
         onClose(false);
       }
     };
@@ -131,7 +132,8 @@ function Menu({ label, parts, anchor, start, onClose }: IMenuProps): JSX.Element
     // No key of the menu reaches Lab's shortcuts or the card behind it.
     event.stopPropagation();
     const all = entries();
-    const at = all.indexOf(document.activeElement as HTMLElement);
+    const root = menu.current?.getRootNode() as Document | ShadowRoot | undefined;
+    const at = all.indexOf(root?.activeElement as HTMLElement);
     const go = (index: number): void => {
       event.preventDefault();
       all[(index + all.length) % all.length]?.focus();

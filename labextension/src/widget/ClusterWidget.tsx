@@ -12,7 +12,7 @@ import type { DetailsTab } from '../view/Details';
 import { hasEnded } from '../view/format';
 import { useBridge } from './bridged';
 import type { KernelSide } from './kernel';
-import { bridgedSource, type ISource, kernelSource, lastKnown } from './source';
+import { bridgedSource, type ISource, kernelSource, lastKnown, noSource } from './source';
 import { WidgetDetails } from './WidgetDetails';
 import { words } from './words';
 
@@ -67,9 +67,15 @@ export function ClusterWidget({ kernel }: IClusterWidgetProps): JSX.Element {
   const { cluster, bridged } = useCluster(kernel, bridge, trans);
   const [tab, setTab] = React.useState<DetailsTab | null>(null);
   const id = cluster?.id ?? null;
+  const heard = !kernel.cut && kernel.followed;
   const source = React.useMemo<ISource>(
-    () => (bridge && bridged && id ? bridgedSource(bridge, id) : kernelSource(kernel, trans)),
-    [bridge, bridged, id, kernel, trans]
+    () =>
+      bridge && bridged && id
+        ? bridgedSource(bridge, id)
+        : heard
+          ? kernelSource(kernel, trans)
+          : noSource(trans),
+    [bridge, bridged, id, heard, kernel, trans]
   );
   const connection = React.useSyncExternalStore(
     React.useCallback(
@@ -95,10 +101,10 @@ export function ClusterWidget({ kernel }: IClusterWidgetProps): JSX.Element {
       // There is no list that it could be taken off.
       dismiss: undefined,
       drag: undefined,
-      openDetails: (_, wanted) => setTab(wanted ?? 'workers'),
-      openLog: () => setTab('logs')
+      openDetails: (_, wanted) => setTab(wanted ?? (bridged || heard ? 'workers' : 'spend')),
+      openLog: bridged || heard ? () => setTab('logs') : undefined
     }),
-    [source]
+    [source, bridged, heard]
   );
   if (!cluster) {
     return <p className="dsk-Widget-note">{trans.__('Reading…')}</p>;
@@ -123,7 +129,7 @@ export function ClusterWidget({ kernel }: IClusterWidgetProps): JSX.Element {
           cluster={cluster}
           tab={tab}
           source={source}
-          connected={!lost && !kernel.cut}
+          connected={!lost && (bridged || heard)}
           trans={trans}
           onTab={setTab}
           onClose={() => setTab(null)}

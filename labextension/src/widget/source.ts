@@ -116,6 +116,24 @@ export function kernelSource(kernel: KernelSide, trans: TranslationBundle): ISou
   };
 }
 
+/** By nobody: what is shown is all there is. */
+export function noSource(trans: TranslationBundle): ISource {
+  const refuse = (): Promise<never> =>
+    Promise.reject(new Error(trans.__('Nobody can be asked any more: run the cell again.')));
+  return {
+    actions: {},
+    watchRows: (_, tell) => {
+      tell([]);
+      return () => undefined;
+    },
+    logs: refuse,
+    readLog: refuse,
+    followLog: async function* () {
+      await refuse();
+    }
+  };
+}
+
 function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
   return new Promise(resolve => {
     const done = (): void => {

@@ -129,7 +129,7 @@ def _resource_managers() -> Iterator[Check]:
     from dask_steward.managers.base import Unknown
     from dask_steward.profiles import ProfileStore
 
-    there = managers.available()
+    there = {system: present for system, present in managers.available().items() if system != "ssh"}
     used = {info.system for info in ProfileStore().infos()}
     for system, present in there.items():
         # A machine may carry the commands of a manager that nobody uses there.
@@ -149,6 +149,31 @@ def _resource_managers() -> Iterator[Check]:
     if not any(there.values()) and not used & there.keys():
         names = ", ".join(there)
         yield Check("resource managers", "ok", f"none of {names} is on PATH; local and one-machine profiles need none")
+
+
+def _hosts() -> Iterator[Check]:
+    """Ask the hosts of each profile that names some."""
+    from dask_steward import managers
+    from dask_steward.managers.base import Unknown
+    from dask_steward.profiles import ProfileStore
+
+    store = ProfileStore()
+    for info in store.infos():
+        if info.system != "ssh" or info.problems:
+            continue
+        name = f"hosts of {info.name}"
+        try:
+            plain = store.resolve(info.name).expanded(os.environ).to_json()
+        except StewardError as error:
+            yield Check(name, "fail", error.message, "Correct the profile.")
+            continue
+        manager = managers.get("ssh", {**os.environ, **managers.environment_of("ssh", plain)})
+        answer = manager.jobs()
+        if isinstance(answer, Unknown):
+            yield Check(name, "fail", answer.reason, "Each must let you in by ssh without a question.")
+        else:
+            number = len(plain["options"]["hosts"])
+            yield Check(name, "ok", f"{number} of {number} let you in; {len(answer)} jobs of clusters run there")
 
 
 def _tls() -> Iterator[Check]:
@@ -228,5 +253,6 @@ def _interpreter() -> Iterator[Check]:
 
 
 _CHECKS: tuple[Callable[[], Iterator[Check]], ...] = (
-    _interpreter, _state_folder, _sockets, _resource_managers, _tls, _packages, _profiles,
+    _interpreter, _state_folder, _sockets, _resource_managers, _hosts, _tls, _packages,
+    _profiles,
 )  # fmt: skip

@@ -7,8 +7,9 @@ groups that were there before; so what a computation is, is decided here, at eac
 from __future__ import annotations
 
 import itertools
+import operator
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
@@ -25,6 +26,7 @@ KEYS = 10_000
 RATE_WINDOW = 5.0
 _DONE = ("memory", "released", "forgotten", "erred")
 _RESULT = "result"
+_GROUP = operator.attrgetter("group")
 
 
 class Record:
@@ -174,11 +176,13 @@ class Record:
             # Looked up, not counted anew: most have nothing left.
             memory = sum(self._tallies[group].held for group in groups if group in self._tallies)
             by_name[name] = max(0, memory - disk), disk
+        rows: list[GroupProgress] = []
         for row in view["groups"]:
-            row["memory"], row["spilled"] = by_name[row["name"]]
-        view["memory"] = sum(memory for memory, _ in by_name.values())
-        view["spilled"] = sum(disk for _, disk in by_name.values())
-        return view
+            memory, disk = by_name[row["name"]]
+            rows.append({**row, "memory": memory, "spilled": disk})
+        memory, disk = (sum(column) for column in zip(*by_name.values(), strict=True))
+        # A new one: who was told the last one compares.
+        return {**view, "groups": rows, "memory": memory, "spilled": disk}
 
     def _rate(self, now: float, landed: int, done: int) -> float:
         if self.ended is not None:
@@ -233,17 +237,15 @@ class Computations:
         wanted : iterable
             Keys of its results.
         """
-        fresh: dict[Any, int] = {}
-        texts: set[str] = set()
-        for key in keys:
-            task = tasks.get(key)
-            if task is not None and task.state == "released":
-                group = task.group
-                fresh[group] = fresh.get(group, 0) + 1
-                if type(key) is str:
-                    texts.add(key)
+        # The one place that goes through tasks, once for each submission, and in C.
+        keys = list(keys)
+        touched = Counter(map(_GROUP, map(tasks.__getitem__, keys)))
+        # New tasks are "released" at this moment, as are some that were done before.
+        fresh = {group: min(number, group.states["released"]) for group, number in touched.items()}
+        fresh = {group: number for group, number in fresh.items() if number}
         if not fresh:
             return
+        texts = {key for key in itertools.islice(keys, KEYS) if type(key) is str}
         ends = dict.fromkeys(tasks[key].group for key in wanted if key in tasks)
         # One that goes on: futures that are submitted one by one are one computation.
         for record in self._records:

@@ -55,13 +55,16 @@ setsid /bin/sh -c '
 @{end}
 job=$!
 exec 7>&-
-tail -n +1 -f <&6 &
+# GNU's tail ends by itself once it has read all that a process wrote that has gone; another one is ended.
+ends=
+if tail --pid=$$ /dev/null >/dev/null 2>&1; then ends="--pid=$job -s 0.2"; fi
+tail -n +1 -f $ends <&6 &
 log=$!
 # The shell waits: a job that nobody collects would look as if it were there.
 wait "$job"
 code=$?
-sleep 0.3
-kill "$log"
+if [ -z "$ends" ]; then sleep 1; kill "$log"; fi
+wait "$log"
 echo "steward-ended $code"
 """
 

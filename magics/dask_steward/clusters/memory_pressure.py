@@ -61,6 +61,17 @@ def pressure_of(state: Any, memory: Any) -> Pressure:
     )
 
 
+def under_pressure(state: Any, memory: Any) -> bool:
+    """Tell whether anything may have to be said of a worker: most need no second look."""
+    limit = state.memory_limit or 0
+    return bool(
+        memory.spilled
+        or memory.process > limit / 2
+        or memory.unmanaged_old > UNMANAGED * limit
+        or state.status.name == "paused"
+    )
+
+
 def warnings_of(workers: Iterable[Pressure], at: Thresholds) -> list[str]:
     """Return one sentence for each kind of trouble, the worst first, each with what can be done.
 

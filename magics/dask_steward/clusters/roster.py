@@ -82,6 +82,7 @@ class Roster:
         self.groups = dict(groups)
         self.log_of = log_of
         self.kind = "job"
+        self.frames = True  # whether a log's stack frames are quoted
         self.warnings = warnings
         self.jobs: dict[str, Job] = {}
         self.losses: deque[Loss] = deque(maxlen=LOSSES_SHOWN)
@@ -164,11 +165,24 @@ class Roster:
 
     def last_words(self, job: Job) -> str:
         """Return the end of a job's log, where the cause of an early death stands."""
-        return "\n".join(last_words(self.log_of(job.id), LOG_LINES)) if job.id is not None else ""
+        if job.id is None:
+            return ""
+        lines = last_words(self.log_of(job.id), LOG_LINES if self.frames else LOG_LINES * 20)
+        return "\n".join(lines if self.frames else without_frames(lines)[-LOG_LINES:])
 
     def released(self, jobs: Iterable[Job], why: str) -> None:
         """Cross jobs out that are gone."""
         self.write_down(holdings.RELEASED, {job.key: job.id for job in jobs}, why)
+
+
+def without_frames(lines: Iterable[str]) -> list[str]:
+    """Return the lines of a log that are no part of a stack: a chain of errors is what each of them says.
+
+    >>> without_frames(["Traceback (most recent call last):", '  File "a.py", line 1', "KeyError: 1", "it ended"])
+    ['KeyError: 1', 'it ended']
+    """
+    between = ("Traceback (most", "The above exception was", "During handling of the above")
+    return [line for line in lines if not line.startswith((" ", *between))]
 
 
 def key_of(status: JobStatus) -> str:

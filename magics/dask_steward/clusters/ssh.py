@@ -28,6 +28,8 @@ from dask_steward.shell import node_quote
 
 #: What is held, as every face shows it.
 KIND = "process on host"
+#: Seconds between two questions to all hosts while nothing seems to be amiss.
+ASK_INTERVAL = 5.0
 
 
 class SshWorkforce(QueueWorkforce):
@@ -37,6 +39,14 @@ class SshWorkforce(QueueWorkforce):
         """Take over how many places there are."""
         self._places = places
         self.roster.kind = KIND
+        # dask_spec tells a cause in a chain of errors, each with its stack.
+        self.roster.frames = False
+
+    def _interval(self) -> float:
+        """Ask seldom: that something has come or gone is told by its line at once, and a question is a connection."""
+        usual = super()._interval()
+        sought = any(job.missed or job.leaving for job in self.roster.holding)
+        return usual if sought or len(self.roster.holding) < self.roster.wanted else max(usual, ASK_INTERVAL)
 
     async def scale(self, units: int, group: str = MAIN, *, renew: bool = False) -> None:
         if units > self._places and renew:

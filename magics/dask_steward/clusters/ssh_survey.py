@@ -58,8 +58,15 @@ class Found:
 
 def survey(manager: Ssh, slots: Sequence[Slot]) -> list[Found | StartFailed]:
     """Return for each place what its host has, or why no worker can run there; blocking."""
-    with ThreadPoolExecutor(max(1, min(AT_ONCE, len(slots)))) as pool:
-        return list(pool.map(lambda slot: _look(manager, slot), slots))
+    # Once for each: many connections to one sshd at once are refused by chance (MaxStartups).
+    first = {(slot.host, slot.python): slot for slot in reversed(slots)}
+    with ThreadPoolExecutor(max(1, min(AT_ONCE, len(first)))) as pool:
+        answers = dict(zip(first, pool.map(lambda slot: _look(manager, slot), first.values()), strict=True))
+    for slot in slots:
+        seen = first[slot.host, slot.python]
+        if slot is not seen and seen.failed is not None:
+            slot.fail(seen.failed, seen.again)
+    return [answers[slot.host, slot.python] for slot in slots]
 
 
 def _look(manager: Ssh, slot: Slot) -> Found | StartFailed:

@@ -7,14 +7,14 @@ observer blinds the first.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Literal, TypedDict
 
 from distributed import Scheduler
 from distributed.diagnostics.plugin import SchedulerPlugin
 
 from dask_steward.clusters.computations import Computations
-from dask_steward.clusters.memory_pressure import Pressure, Thresholds, pressure_of, warnings_of
+from dask_steward.clusters.memory_pressure import Pressure, Thresholds, pressure_of, under_pressure, warnings_of
 from dask_steward.clusters.spilled import METRIC, spilled_by_group, spilled_plugin
 from dask_steward.progress_data import Computation
 
@@ -49,11 +49,13 @@ class SummaryPlugin(SchedulerPlugin):
         self._rate = 0.0
         self._computations = Computations()
         self._thresholds = Thresholds.of_config()
-        self._scheduler: Scheduler | None = None
+        self._tallies = self._computations.tallies
+        self._tasks: Mapping[Any, Any] = {}
+        self._workers: Mapping[str, Any] = {}
 
     def attach(self, scheduler: Scheduler) -> None:
         """Begin to watch: steps of tasks are counted from here on, and workers measure what they spill."""
-        self._scheduler = scheduler
+        self._tasks, self._workers = scheduler.tasks, scheduler.workers
         scheduler.worker_plugins[METRIC] = spilled_plugin()
         scheduler.add_plugin(self)
 
@@ -75,15 +77,22 @@ class SummaryPlugin(SchedulerPlugin):
 
     def transition(self, key: Any, start: str, finish: str, *arguments: Any, **details: Any) -> None:
         """Count one step of one task: called some five times for each, so it does next to nothing."""
-        scheduler = self._scheduler
-        if scheduler is None:
-            return
-        tallies = self._computations.tallies
-        if finish == "erred":
-            worker = scheduler.workers.get(details.get("worker") or "")
-            tallies.erred(scheduler.tasks[key], worker, details)
-        else:
-            tallies.step(scheduler.tasks, key, start, finish)
+        if finish == "memory":
+            task = self._tasks[key]
+            tally = self._tallies[task.group]
+            tally.held += task.nbytes
+            tally.landed += 1
+        elif start == "memory":
+            task = self._tasks[key]
+            self._tallies[task.group].held -= task.nbytes
+        elif start == "released":
+            if self._tallies.lost:
+                self._tallies.again(self._tasks[key].group, finish)
+        elif finish == "released":
+            self._tallies.let_go(self._tasks[key].group, start)
+        elif finish == "erred":
+            worker = self._workers.get(details.get("worker") or "")
+            self._tallies.erred(self._tasks[key], worker, details)
 
     def progress(
         self,
@@ -115,7 +124,8 @@ class SummaryPlugin(SchedulerPlugin):
             memory = worker.memory
             used += memory.process
             spilled += memory.spilled
-            pressures.append(pressure_of(worker, memory))
+            if under_pressure(worker, memory):
+                pressures.append(pressure_of(worker, memory))
         groups: list[_Group] = []
         finished = 0
         for prefix in scheduler.task_prefixes.values():

@@ -15,7 +15,7 @@ from distributed.protocol import pickle
 #: States of a task that is not done, and has begun to be wanted.
 _OPEN = frozenset({"waiting", "queued", "processing", "no-worker"})
 #: Longest traceback and message that travel with the state (characters).
-TRACEBACK, MESSAGE = 8000, 400
+TRACEBACK, MESSAGE = 4000, 400
 
 
 @dataclass
@@ -52,34 +52,40 @@ class Tally:
 
 
 class Tallies(dict[Any, Tally]):
-    """Tallies by task group (the object: a group that comes back under the same name is another one)."""
+    """Tallies by task group (the object: a group that comes back under the same name is another one).
+
+    Attributes
+    ----------
+    lost : bool
+        Whether any task was ever let go before it was done: as long as none was, none can be wanted anew.
+    """
+
+    lost = False
 
     def __missing__(self, group: Any) -> Tally:
         tally = self[group] = Tally()
         return tally
 
-    def step(self, tasks: Mapping[Any, Any], key: Any, start: str, finish: str) -> None:
-        """Count one step of one task that is no error."""
-        if finish == "memory":
-            task = tasks[key]
-            tally = self[task.group]
-            tally.held += task.nbytes
-            tally.landed += 1
-        elif start == "memory":
-            task = tasks[key]
-            self[task.group].held -= task.nbytes
-        elif finish == "released":
-            if start in _OPEN:
-                self[tasks[key].group].dropped += 1
-            elif start == "erred":
-                self[tasks[key].group].failed += 1
-        elif start == "released" and finish in _OPEN:
-            tally = self[tasks[key].group]
-            # It is wanted again: tried again, or its worker was lost.
-            if tally.failed:
-                tally.failed -= 1
-            elif tally.dropped:
-                tally.dropped -= 1
+    def let_go(self, group: Any, start: str) -> None:
+        """Count a task that is released although it was not done, or had failed."""
+        tally = self[group]
+        if start in _OPEN:
+            tally.dropped += 1
+        elif start == "erred":
+            tally.failed += 1
+        else:
+            return
+        self.lost = True
+
+    def again(self, group: Any, finish: str) -> None:
+        """Count a task that is wanted anew: it is tried again, or its worker was lost."""
+        tally = self[group]
+        if finish not in _OPEN:
+            return
+        if tally.failed:
+            tally.failed -= 1
+        elif tally.dropped:
+            tally.dropped -= 1
 
     def erred(self, task: Any, worker: Any, details: Mapping[str, Any]) -> None:
         """Note an error, where it is the first of its group and not only that of an input."""

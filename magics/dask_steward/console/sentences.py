@@ -141,7 +141,8 @@ def cluster_row(state: State, now: float | None = None) -> list[object]:
     """Return a cluster as a row of the table of clusters."""
     found = state.get("workers") or {}
     numbers = [found.get(name, 0) for name in ("asked", "queued", "running", "lost")]
-    start = [state.get(name) for name in ("id", "name", "profile", "state")]
+    profile = f"{state.get('profile')} (foreign)" if state.get("foreign") else state.get("profile")
+    start = [state.get("id"), state.get("name"), profile, state.get("state")]
     return [*start, *numbers, ago(state.get("since"), now), reason(state)]
 
 
@@ -177,6 +178,7 @@ def cluster_text(state: State) -> str:
         else size(memory.get("used"))
     )
     spilled = f", {size(memory['spilled'])} spilled" if memory.get("spilled") else ""
+    foreign = bool(state.get("foreign") and scheduler.get("address"))
     lines = fields(
         [
             ("id", state.get("id")),
@@ -193,8 +195,8 @@ def cluster_text(state: State) -> str:
             ("threads", state.get("threads")),
             ("memory", used + spilled),
             ("tasks", ", ".join(work)),
-            ("scheduler", scheduler.get("address")),
-            ("dashboard", scheduler.get("dashboard")),
+            ("scheduler", f"{scheduler.get('address')} (of somebody else)" if foreign else scheduler.get("address")),
+            ("dashboard", scheduler.get("link") or scheduler.get("dashboard")),
             ("spent", core_time(spend.get("core_seconds_held"))),
             ("logs", _logs(state)),
             *(("warning", warning) for warning in state.get("warnings") or ()),

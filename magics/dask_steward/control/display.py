@@ -23,7 +23,7 @@ def html_of(state: dict[str, Any]) -> str:
         "Workers": f"{workers['running']} running, {workers['queued']} queued, {workers['asked']} asked for{lost}",
         "Threads": str(state["threads"]),
         "Memory": _memory(memory),
-        "Profile": f"{state['profile']} ({state['system']})",
+        "Profile": f"{state['profile']} ({state['system']}{', of somebody else' if state.get('foreign') else ''})",
     }
     groups = state.get("groups") or {}
     if set(groups) - {"main"}:

@@ -40,6 +40,7 @@ def state_of(entry: Entry) -> dict[str, Any]:
         "cpu": {"used": 0.0, "limit": 0},
         "memory": {"limit": 0, "used": 0, "spilled": 0},
         "tasks": {"groups": [], "per_second": 0.0},
+        "computations": [],
         "scheduler": {
             "address": scheduler.get("address") if isinstance(scheduler, dict) else None,
             "dashboard": None,

@@ -15,6 +15,11 @@ from typing import Any
 
 from dask_steward.errors import StartFailed, StewardError
 
+#: Why there is nothing to show of a system.
+_NO_JOBS = {
+    "ssh": "system: ssh submits no job: workers are started on options.hosts at once, as dask-steward doctor checks.",
+    "address": "system: address takes nothing: the scheduler and its workers are somebody else's.",
+}
 CLUSTER = "CLUSTER"
 """Stands for the id of the cluster."""
 
@@ -31,6 +36,8 @@ def answer(request: Mapping[str, Any]) -> dict[str, Any]:
             return preview(profile, ask, CLUSTER, int(request.get("most") or 1))
     except StewardError as error:
         return {"error": error.to_dict()}
+    if profile.get("system") in _NO_JOBS:
+        return {"error": StartFailed(_NO_JOBS[profile["system"]], field="system", value=profile["system"]).to_dict()}
     unknown = StartFailed(f"system: {profile.get('system')!r} has no preview in this version.", field="system")
     return {"error": unknown.to_dict()}
 

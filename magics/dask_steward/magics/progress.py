@@ -33,7 +33,7 @@ def show_progress(scope: ExitStack, client: Any, kind: str) -> None:
     kind : str
         ``auto``, ``none``, ``bar`` or ``widget``.
     """
-    if client is None or kind == "none":
+    if client is None or kind == "none" or client.cluster.foreign:
         return
     progress = ds.widgets.Progress(client=client)
     scope.enter_context(progress.live(kind, patience=0.0 if kind == "widget" else PATIENCE))

@@ -223,7 +223,7 @@ class Ssh(Manager):
             return Unknown(f"host {strangers[0]} is none of this cluster's")
 
         def act(host: Host) -> Unknown | None:
-            done = self.run(host, f"{_END}{scripts[host.name]}\n", timeout)
+            done = self.run(host, f"{_END}{scripts[host.name]}\nexit 0\n", timeout)
             return done if isinstance(done, Unknown) else None
 
         refused = [one for one in self._each([known[name] for name in scripts], act).values() if one is not None]

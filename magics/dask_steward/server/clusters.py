@@ -252,7 +252,7 @@ def _save(name: str, entry: Entry, card: models.Cluster) -> Profile:
     if card.adapt is not None:
         data["adapt"] = {one: card.adapt[one] for one in ("minimum", "maximum") if card.adapt.get(one) is not None}
         data.pop("scale", None)
-    else:
+    elif not card.foreign:  # somebody else decides on the size of theirs
         data["scale"] = _size(card)
     forms.put(store, name, data, create=True)
     return one_of(store, name)

@@ -54,15 +54,15 @@ class Displays:
         why = missing()
         if why is not None:
             raise UsageError(why)
-        return shelf.shown(cluster).view
+        return shelf.view_of(cluster)
 
 
 def progress_widget(progress: Progress) -> View | None:
-    """Return the widget of computations; None outside of notebooks, and where its front end is not there."""
+    """Return the widget of computations; None where no page can show it."""
     from dask_steward.widgets import shelf
     from dask_steward.widgets.bundle import missing
 
-    if shelf.shell() is None or missing() is not None:
+    if not shelf.in_page() or missing() is not None:
         return None
     from dask_steward.widgets.computing import shown
 

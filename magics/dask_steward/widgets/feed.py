@@ -123,7 +123,8 @@ class Feed:
         self._take(key, _wait(seconds, act))
 
     def _end(self, key: object) -> None:
-        task = self._following.get(key)
+        # Out of the way at once: somebody may follow again before it has ended.
+        task = self._following.pop(key, None)
         if task is not None:
             task.cancel()
         else:

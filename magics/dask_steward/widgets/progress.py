@@ -37,7 +37,8 @@ class Progress:
     Raises
     ------
     UsageError
-        If there is no such client, or something given is neither a collection nor a future.
+        If there is no such client, its scheduler is somebody else's, or something given is neither a collection nor a
+        future.
 
     Examples
     --------
@@ -50,6 +51,11 @@ class Progress:
         groups, keys, found = _names(what)
         self._client = client if client is not None else found if found is not None else _default_client()
         self.cluster: Cluster = _cluster_of(self._client)
+        if self.cluster.foreign:
+            raise UsageError(
+                f"The scheduler of {self.cluster.name} is somebody else's, where computations are not told apart.",
+                hint="Use distributed.progress; %dask_cluster status and dask-steward status have its tasks by kind.",
+            )
         if what:
             self._followed = Followed(self.cluster, sorted(groups), sorted(keys))
         else:

@@ -6,8 +6,11 @@ it for a while; pages keep what they show.
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
 import html
 import logging
+import os
 import sys
 import threading
 import time
@@ -45,28 +48,37 @@ class Shown:
     """
 
     def __init__(self, cluster: Cluster) -> None:
-        from dask_steward.widgets.acting import act_on
-        from dask_steward.widgets.live import View
-
         self.cluster = cluster
         #: Whether an output has this display's id, so that it can be replaced.
         self.displayed = False
-        self.view: View = View(
-            kind="cluster",
-            cluster_id=cluster.id,
-            card=_card(cluster),
-            act=lambda what, args: act_on(cluster, what, args),
-            looked=self._looked,
-        )
+        #: None where no page is there that could show it: then only what is saved is kept true.
+        self.view: View | None = None
         #: What a notebook finds the view by; also after its end, for pages that show it still.
-        self.reference = {_WIDGET: {"version_major": 2, "version_minor": 0, "model_id": self.view.model_id}}
+        self.reference: dict[str, Any] = {}
         self._follow()
+
+    def make_view(self) -> View:
+        """Return the view; made where there is none."""
+        from dask_steward.widgets.acting import act_on
+        from dask_steward.widgets.live import View
+
+        cluster = self.cluster
+        if self.view is None:
+            self.view = View(
+                kind="cluster",
+                cluster_id=cluster.id,
+                card=_card(cluster),
+                act=lambda what, args: act_on(cluster, what, args),
+                looked=self._looked,
+            )
+            self.reference = {_WIDGET: {"version_major": 2, "version_minor": 0, "model_id": self.view.model_id}}
+        return self.view
 
     def _follow(self) -> None:
         feed.follow(self, self.cluster.id, self._tell)
 
     def _tell(self, card: Card, state: dict[str, Any]) -> None:
-        with self.view.hold_sync():
+        if self.view is not None:
             self.view.card = card.model_dump(mode="json")
         if card.state in FINAL:
             self._finish()
@@ -83,9 +95,15 @@ class Shown:
                 feed.later((self, "grace"), GRACE, self._forget)
 
     def _finish(self) -> None:
-        """Its cluster has ended: leave something true where it was shown."""
+        """Its cluster has ended."""
+        self.save_end()
         self._forget()
-        if self.displayed:
+
+    def save_end(self) -> None:
+        """Leave the last state where it was displayed."""
+        with _lock:
+            displayed, self.displayed = self.displayed, False
+        if displayed:
             try:
                 _replace(self.cluster.id, {**static_of(self.cluster), **self.reference})
             except Exception:  # the ledger may be gone by now; the output keeps what it had
@@ -93,25 +111,40 @@ class Shown:
 
     def _forget(self) -> None:
         with _lock:
-            if _shown.get(self.cluster.id) is self:
-                del _shown[self.cluster.id]
+            if _shown.get(self.cluster.id) is not self:
+                return
+            del _shown[self.cluster.id]
+            if not _shown:
+                _watch_cells(False)
         feed.leave(self)
         feed.leave((self, "grace"))
-        self.view.retire()
+        if self.view is not None:
+            self.view.retire()
 
 
-def shown(cluster: Cluster) -> Shown:
-    """Return the display of a cluster; made where there is none."""
+def _of(cluster: Cluster) -> Shown:
+    """Return the display of a cluster; made where there is none. Called with the lock."""
+    found = _shown.get(cluster.id)
+    if found is None:
+        found = _shown[cluster.id] = Shown(cluster)
+        _watch_cells(True)
+    return found
+
+
+def view_of(cluster: Cluster) -> View:
+    """Return the view of a cluster; made where there is none."""
     with _lock:
-        found = _shown.get(cluster.id)
-        if found is None:
-            found = _shown[cluster.id] = Shown(cluster)
-        return found
+        return _of(cluster).make_view()
 
 
 def bundle(cluster: Cluster) -> dict[str, Any]:
     """Return what is added to a cluster's text and HTML."""
-    return {} if shell() is None or missing() is not None else dict(shown(cluster).reference)
+    if not in_page() or missing() is not None:
+        return {}
+    with _lock:
+        one = _of(cluster)
+        one.make_view()
+        return dict(one.reference)
 
 
 def show(cluster: Cluster, text: str | None = None) -> bool:
@@ -119,11 +152,12 @@ def show(cluster: Cluster, text: str | None = None) -> bool:
     kernel = shell()
     if kernel is None:
         return False
-    view: dict[str, Any] = {}
     why = missing()
-    if why is None:
-        one = shown(cluster)
+    with _lock:
+        one = _of(cluster)
         one.displayed = True
+        if why is None and in_page():
+            one.make_view()
         view = one.reference
     found = static_of(cluster, text)
     if why is not None:
@@ -132,6 +166,20 @@ def show(cluster: Cluster, text: str | None = None) -> bool:
     where = {"display_id": _display_id(cluster.id)}
     kernel.display_pub.publish(data={**found, **view}, metadata=_about(cluster.id), transient=where)
     return True
+
+
+def in_page() -> bool:
+    """Tell whether a page is behind the cell that runs, and not a program such as nbclient or papermill.
+
+    These save the state of every widget with the notebook: a quarter of a megabyte of code, and addresses of the site.
+    Pages say which of their cells they run; Voilà, which runs notebooks by nbclient, shows them in a page, too.
+    """
+    found = shell()
+    if found is None:
+        return False
+    if any(name.startswith("VOILA_") for name in os.environ):
+        return True
+    return "cellId" in (found.kernel.get_parent().get("metadata") or {})
 
 
 def _card(cluster: Cluster) -> dict[str, Any] | None:
@@ -159,7 +207,28 @@ def _replace(id: str, found: dict[str, Any]) -> None:
     kernel = shell()
     if kernel is not None:
         where = {"display_id": _display_id(id)}
-        kernel.display_pub.publish(data=found, metadata=_about(id), transient=where, update=True)
+        # Programs listen to the cell that runs now, not to the one that displayed it, whose context a thread may have.
+        contextvars.Context().run(
+            kernel.display_pub.publish, data=found, metadata=_about(id), transient=where, update=True
+        )
+
+
+def _watch_cells(on: bool) -> None:
+    kernel = shell()
+    if kernel is None:
+        return
+    with contextlib.suppress(ValueError):  # it is not registered, such as after a reset
+        (kernel.events.register if on else kernel.events.unregister)("post_run_cell", _after_cell)
+
+
+def _after_cell(*_: object) -> None:
+    """Show the end of a cluster that a cell has stopped before that cell is over: it may be the last."""
+    with _lock:
+        shown = list(_shown.values())
+    for one in shown:
+        found = look(one.cluster.id)
+        if found is not None and found.entry.ended:
+            one.save_end()
 
 
 def _display_id(id: str) -> str:

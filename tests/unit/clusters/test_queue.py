@@ -49,6 +49,8 @@ class FakeQueue:
     counts: list[int] = field(default_factory=list)
     told_causes: dict[str, str] = field(default_factory=dict)
     began: float = 0.0
+    missing: str | None = None
+    gone: str = "it is no longer in the queue"
     system: str = "fake"
     lock: Any = field(default_factory=threading.Lock)
 

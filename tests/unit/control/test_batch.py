@@ -104,8 +104,6 @@ def test_what_belongs_to_the_node_stays_a_variable() -> None:
         ({"scale": {"workers": 2}}, "the size is options.nodes"),
         ({"adapt": {"maximum": 2}}, "keeps its size"),
         ({"idle_timeout": 60}, "ends with its script"),
-        ({"options": {"cores": 2}}, "options.memory"),
-        ({"options": {"memory": "2 GB"}}, "options.cores"),
         ({"options": {**OPTIONS, "processes": 8}}, "more than options.cores"),
         ({"options": {**OPTIONS, "scheduler_memory": "7 GB"}}, "less than half"),
         ({"options": {**OPTIONS, "job_extra_directives": ["--array=1-3"]}}, "one allocation is one job"),

@@ -30,8 +30,9 @@ def test_list(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write(home, "broken", "system: locl")
     assert cli.main(["profiles", "list"]) == 0
     captured = capsys.readouterr()
-    assert [line.split()[:3] for line in captured.out.splitlines()[:3]] == [
+    assert [line.split()[:3] for line in captured.out.splitlines()[:4]] == [
         ["NAME", "SYSTEM", "LEVEL"],
+        ["address", "address", "builtin"],
         ["broken", "locl", "user"],
         ["local", "local", "builtin"],
     ]
@@ -39,8 +40,8 @@ def test_list(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "dask-steward profiles check" in captured.err
     assert cli.main(["profiles", "list", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert [info["name"] for info in found] == ["broken", "local", "processes", "synchronous", "threads"]
-    assert found[0]["problems"][0]["suggestion"] == "local"
+    assert [info["name"] for info in found] == ["address", "broken", "local", "processes", "synchronous", "threads"]
+    assert found[1]["problems"][0]["suggestion"] == "local"
 
 
 def test_json_may_stand_before_the_subcommand(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -64,12 +65,12 @@ def test_show(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_check(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["profiles", "check"]) == 0
-    assert capsys.readouterr().err == "4 profiles: nothing is wrong.\n"
+    assert capsys.readouterr().err == "5 profiles: nothing is wrong.\n"
     write(home, "a", "system: local\nfoo: 1\nbar: 2\n")
     assert cli.main(["profiles", "check"]) == 2
     captured = capsys.readouterr()
     assert captured.out.splitlines()[0].startswith("mine/a.yaml:2:1: foo = 1: unknown field")
-    assert captured.err == "5 profiles: 2 errors.\n"
+    assert captured.err == "6 profiles: 2 errors.\n"
     assert cli.main(["profiles", "check", "mine/a.yaml", "--json"]) == 2
     assert [problem["line"] for problem in json.loads(capsys.readouterr().out)] == [2, 3]
     assert cli.main(["profiles", "check", "nowhere.yaml"]) == 2

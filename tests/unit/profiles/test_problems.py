@@ -64,10 +64,10 @@ def test_every_error_at_once(site) -> None:
         ("", "a.yaml:1:1: system: is missing: what the cluster runs on"),
         ("# nothing", "a.yaml:1:1: system: is missing: what the cluster runs on"),
         ("null", "a.yaml:1:1: system: is missing: what the cluster runs on"),
-        ("system: [local]", "a.yaml:1:9: system = ['local']: unknown system; allowed: local, processes, slurm"),
+        ("system: [local]", "a.yaml:1:9: system = ['local']: unknown system; allowed: address, "),
         (
             "system: locale",
-            "a.yaml:1:9: system = locale: unknown system; allowed: local, processes, slurm, synchronous",
+            "a.yaml:1:9: system = locale: unknown system; allowed: address, ",
         ),
         ("system: local\n[1]: 2", "a.yaml:2:1: has a name that is not a text"),
         ("system: local\noptions: !!python/object:os.system {}", "a.yaml:2:10: options: has the tag"),

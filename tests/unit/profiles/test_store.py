@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dask_steward.errors import ProfileError, ProfileNotFound
-from dask_steward.profiles import Layer, ProfileStore
+from dask_steward.profiles import Layer, ProfileStore, registry
 from dask_steward.profiles.problems import error_of
 from dask_steward.profiles.searching import NAME_WORDS
 
@@ -115,7 +115,7 @@ def test_a_profile_that_says_no_system(site) -> None:
     site.write("a", "titel: x")
     assert site.problems("a") == [
         "a.yaml:1:1: system: is missing: what the cluster runs on, or extends with the name of a profile that says so; "
-        "allowed: local, processes, slurm, synchronous, threads",
+        f"allowed: {', '.join(registry.names())}",
         "a.yaml:1:1: titel = x: unknown field; did you mean title?",
     ]
 
@@ -215,7 +215,7 @@ def test_a_site_forbids_systems(site) -> None:
 
 
 def test_rules_of_a_site_that_are_wrong_are_named_and_the_others_hold(site) -> None:
-    systems = "local, processes, slurm, synchronous, threads"
+    systems = ", ".join(registry.names())
     site.write(
         "_site",
         """
@@ -319,7 +319,7 @@ def test_a_part_and_the_whole_cannot_both_be_set(site) -> None:
 def test_a_name_that_no_profile_has(site) -> None:
     with pytest.raises(ProfileNotFound, match=r"no profile is called locl\. Did you mean local\?"):
         site.store.resolve("locl")
-    with pytest.raises(ProfileNotFound, match="There are: local, processes"):
+    with pytest.raises(ProfileNotFound, match="There are: address, local, processes"):
         site.store.resolve("/etc/passwd")
 
 

@@ -21,7 +21,7 @@ ERRORS = [
     if issubclass(one, StewardError) and one != StewardError
 ]
 #: What the server cannot help, and a client neither.
-OUTSIDE = {errors.KeeperGone, errors.ManagerUnreachable, errors.StateFolderError}
+OUTSIDE = {errors.KeeperGone, errors.ManagerUnreachable, errors.SchedulerLost, errors.StateFolderError}
 
 
 @pytest.mark.parametrize("kind", ERRORS, ids=lambda kind: kind.__name__)

@@ -125,6 +125,13 @@ def batch(
             value=profile,
             hint=f"To use a cluster of {profile} from a script: dask_steward.start({profile!r}).",
         )
+    for field in ("cores", "memory"):
+        if plain["options"].get(field) is None:
+            raise UsageError(
+                f"options.{field} is missing in {profile}: what each node of the allocation gives.",
+                field=f"options.{field}",
+                hint=f"Write it into the profile, or add --set options.{field}=…",
+            )
     path = _path_of(script)
     python = _python_of(plain)
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", os.path.splitext(os.path.basename(path))[0]).strip("-.") or "batch"

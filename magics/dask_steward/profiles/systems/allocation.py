@@ -60,7 +60,7 @@ _OWNED = {
 
 
 class AllocationOptions(Options):
-    """What is asked of Slurm, and how the workers share it."""
+    """The nodes of one job of Slurm, and how the workers share each of them."""
 
     not_taken: ClassVar[dict[str, str]] = {
         "partition": "use queue",
@@ -146,7 +146,7 @@ class AllocationProfile(Profile):
     )
     options: AllocationOptions = Field(
         default_factory=lambda: AllocationOptions(),
-        description="What is asked of Slurm, and how the workers share it.",
+        description="What the job asks of Slurm, and how its workers share that.",
         examples=[{"nodes": 4, "queue": "normal", "cores": 24, "memory": "120 GB", "walltime": "01:00:00"}],
     )
 
@@ -157,9 +157,6 @@ class AllocationProfile(Profile):
             if value is not None:
                 yield Problem(f"does nothing in an allocation: {instead}", (name,))
         options = self.options
-        for name in ("cores", "memory"):
-            if getattr(options, name) is None and ("options", name) not in self._left_out:
-                yield Problem("is missing: what each node of the allocation gives", ("options", name))
         cores, processes = number(options.cores), number(options.processes)
         if cores is not None and processes is not None and processes > cores:
             message = f"is more than options.cores, {cores:g}; each process needs a core"

@@ -214,9 +214,8 @@ class SshProfile(Profile):
         """Yield a problem for each set of values that are right alone and wrong together."""
         yield from super().wrong_together()
         options = self.options
-        if not options.hosts and ("options", "hosts") not in {path[:2] for path in self._left_out}:
-            yield Problem("is missing: the hosts on which workers are to run", ("options", "hosts"))
-        if len(options.remote_python) not in (0, 1, len(options.hosts)):
+        # Without hosts it is not finished, but not wrong: a new profile begins so, and a start says what is missing.
+        if options.hosts and len(options.remote_python) not in (0, 1, len(options.hosts)):
             yield Problem(
                 f"has {len(options.remote_python)} for {len(options.hosts)} hosts; give one for all, or one for each",
                 ("options", "remote_python"),

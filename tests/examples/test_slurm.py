@@ -71,7 +71,7 @@ def test_the_whole_story(play: Callable[..., Ran], queue: PrivateSlurm) -> None:
     )
     found = ran.values
     days = found["sizes"]["time"]
-    assert days == 2192
+    assert days == 2191
     assert found["chunks"][0] == days
     assert found["chunks"][1] < found["sizes"]["lat"]
     assert found["climatology"]["month"] == 12

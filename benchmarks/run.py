@@ -18,6 +18,7 @@ BENCHMARKS = (
     "adaptive",
     "walltime",
     "sidebar",
+    "gridded",
     "progress",
 )
 
@@ -41,6 +42,7 @@ def main() -> int:
         "adaptive": 1,
         "walltime": 1,
         "sidebar": 2,
+        "gridded": 2,
         "progress": 1,
     }
     missed, failed, results = [], [], []

@@ -25,7 +25,7 @@ from tests.support.private_slurm import PrivateSlurm
 pytestmark = [pytest.mark.requires("slurm"), pytest.mark.timeout(300)]
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "docs" / "howto" / f"{name}.md" for name in ("slurm", "adaptive", "walltime", "discover")]
+PAGES = [ROOT / "docs" / "howto" / f"{name}.md" for name in ("slurm", "adaptive", "walltime", "discover", "batch")]
 LIMIT = 120
 """Seconds that one example may take."""
 

@@ -201,3 +201,24 @@ def test_a_connection_that_breaks_stops_no_work(stage: Stage, two: Started) -> N
     assert "328350" in two.kernel.run(code)
     assert {one.pid for one in leaders(two)} == before
     two.kernel.run("c.close()")
+
+
+def test_keys_are_private_and_what_tasks_write_is_not(stage: Stage, two: Started) -> None:
+    """Given the cluster's keys on a host, then only their owner reads them; a task's files are as elsewhere."""
+    folders = {one.environment["DASK_STEWARD_SSH_FOLDER"] for one in leaders(two)}
+    assert len(folders) == 2
+    for folder in folders:
+        assert Path(folder).stat().st_mode & 0o777 == 0o700
+        keys = list(Path(folder).glob("*.pem"))
+        assert len(keys) == 2
+        assert {path.stat().st_mode & 0o777 for path in keys} == {0o600}
+    assert two.kernel is not None
+    code = "import os\nfrom distributed import Client\nwith Client(c) as client:\n"
+    code += "    print(oct(client.submit(os.umask, 0o22).result()))\n"
+    theirs = two.kernel.run(code).strip()
+    before = os.umask(0o22)
+    os.umask(before)
+    assert theirs == oct(before)
+    secrets = (two.folder / "tls" / "key.pem").read_text().splitlines()[1]
+    assert not any(secrets in one.command for one in leaks.everything().values())
+    two.kernel.run("c.close()")

@@ -32,7 +32,6 @@ _REFUSED = re.compile(r"^steward-refused (.*)$", re.MULTILINE)
 # The job's script comes by a descriptor: it holds secrets, which must stand neither in a file nor on a command line.
 # Its log is a file without a name; only the connection, and the job itself, hold it.
 _LAUNCH = """\
-umask 077
 for program in bash setsid mktemp tail grep; do
   command -v "$program" >/dev/null || { echo "steward-refused there is no $program"; exit 0; }
 done

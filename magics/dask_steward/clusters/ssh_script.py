@@ -115,14 +115,14 @@ def tls_prologue(tls: Mapping[str, str]) -> tuple[str, ...]:
     ]
     if not tls:
         return tuple(lines)
-    lines += ["umask 077"]
     written: dict[str, str] = {}
     for path in dict.fromkeys(tls.values()):
         name = os.path.basename(path)
         with open(path, encoding="ascii") as file:
             text = file.read().rstrip("\n")
         end = "steward_key_ends"
-        lines.append(f"cat > \"$steward_dir/{name}\" <<'{end}'\n{text}\n{end}")
+        # In a shell of its own: what tasks write is not to be private because this is.
+        lines.append(f"( umask 077; cat > \"$steward_dir/{name}\" ) <<'{end}'\n{text}\n{end}")
         written[path] = f'"$steward_dir/{name}"'
     prefix = "DASK_DISTRIBUTED__COMM__TLS"
     lines.append(f"export DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION=True {prefix}__CA_FILE={written[tls['ca']]}")

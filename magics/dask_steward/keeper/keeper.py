@@ -125,16 +125,8 @@ class Keeper:
         tls = self._keys.wait() if self._keys is not None else self.system.tls
         security = security_of(tls)
         log = HoldingsLog(self.request.folder)
-        agent = await self.system.start_agent(
-            SchedulerStart(
-                security,
-                tls,
-                log,
-                waiting=self._scheduler_waits,
-                lost=self._scheduler_lost,
-                note=self.facts.update,
-            )
-        )
+        start = SchedulerStart(security, tls, log, self._scheduler_waits, self._scheduler_lost, self.facts.update)
+        agent = await self.system.start_agent(start)
         self.parts.agent, self.parts.observer = agent, Observer(agent)
         site = Site(
             id=self.request.id,
@@ -224,22 +216,18 @@ class Keeper:
     # -- what happens --
 
     def _joined(self, address: str, name: str) -> None:
-        self._workers_changed()
-        joined = getattr(self.parts.workforce, "joined", None)
-        if joined is not None:
-            joined(address, name)
-        self.changed()
+        self._workers_changed("joined", address, name)
 
     def _left(self, address: str) -> None:
-        self._workers_changed()
-        left = getattr(self.parts.workforce, "left", None)
-        if left is not None:
-            left(address)
-        self.changed()
+        self._workers_changed("left", address)
 
-    def _workers_changed(self) -> None:
+    def _workers_changed(self, what: str, *given: str) -> None:
         if self.parts.observer is not None:
             self.parts.observer.workers_changed = True
+        told = getattr(self.parts.workforce, what, None)
+        if told is not None:
+            told(*given)
+        self.changed()
 
     def changed(self) -> None:
         """Note that something is new: the state is worked out anew, and every stream gets it."""
@@ -335,6 +323,8 @@ class Keeper:
     def _usable(self) -> Sizes:
         if self.parts.sizes is None or self.stopping:
             raise self._wrong_state()
+        if self.system.foreign:
+            raise refusal(self.belonging.name)
         return self.parts.sizes
 
     def _wrong_state(self) -> WrongState:
@@ -345,19 +335,12 @@ class Keeper:
         workforce = self.parts.workforce
         return [*self.system.holdings(), *(workforce.holdings() if workforce is not None else ())]
 
-    def _own(self) -> None:
-        """Raise WrongState where somebody else owns the scheduler."""
-        if self.system.foreign:
-            raise refusal(self.belonging.name)
-
     async def scale(self, ask: dict[str, Any]) -> str | None:
         """Set the size of a group; ends an adaptive one. Return a sentence if it was rounded up."""
-        self._own()
         return await self._usable().scale(ask)
 
     def adapt(self, given: dict[str, Any]) -> None:
         """Let the size of a group follow the work between limits; ``{"active": false}`` ends that."""
-        self._own()
         self._usable().adapt(given)
 
     async def rename(self, name: object) -> None:
@@ -384,7 +367,6 @@ class Keeper:
 
     async def restart_workers(self) -> dict[str, Any]:
         """Start the processes of all workers again; jobs stay. Return what became of them."""
-        self._own()
         self._usable()
         agent, workforce = self.parts.agent, self.parts.workforce
         if agent is None or workforce is None:

@@ -12,7 +12,6 @@ import json
 import os
 import sys
 import tempfile
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -59,16 +58,16 @@ def main() -> int:
 
     from tests.support.private_slurm import PrivateSlurm
 
-    with tempfile.TemporaryDirectory(prefix="dsk-record-") as scratch, ExitStack() as stack:
+    with tempfile.TemporaryDirectory(prefix="dsk-record-") as scratch:
         isolate(Path(scratch))
-        slurm = stack.enter_context(PrivateSlurm())
-        os.environ.update(slurm.env)
         profiles = Path(scratch, "profiles")
         profiles.mkdir()
         (profiles / "slurm.yaml").write_text(PROFILE)
         os.environ["DASK_STEWARD_PROFILES"] = str(profiles)
-        for name in names:
-            record(name, Path(scratch, name))
+        with PrivateSlurm() as slurm:
+            os.environ.update(slurm.env)
+            for name in names:
+                record(name, Path(scratch, name))
         return 0 if nothing_is_held(Path(scratch)) else 1
 
 

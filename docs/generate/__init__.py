@@ -8,10 +8,11 @@ from pathlib import Path
 def write_all(out: Path) -> None:
     """Write every generated page into the folder `out`, leaving alone the files that are right already."""
     # Imported here: the pages need the product, and a page's own test only that page's.
-    from generate import command_line, magics, profiles, rest, tutorial
+    from generate import command_line, magics, notebooks, profiles, rest
 
     out.mkdir(exist_ok=True)
-    write(out / "tutorial.md", tutorial.page())
+    write(out / "tutorial.md", notebooks.tutorial())
+    notebooks.write_all(out / "examples", write)
     write(out / "cli.md", command_line.page())
     write(out / "magics.md", magics.page())
     write(out / "rest.md", rest.page())

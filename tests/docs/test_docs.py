@@ -100,12 +100,21 @@ def test_relative_links_lead_somewhere(page: Path) -> None:
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
-def test_tutorial_shows_what_the_notebook_of_today_printed() -> None:
-    cells = json.loads((ROOT / "examples" / "quickstart.ipynb").read_text(encoding="utf-8"))["cells"]
-    recorded = json.loads((ROOT / "docs" / "recorded" / "quickstart.json").read_text(encoding="utf-8"))
+NOTEBOOKS = sorted((ROOT / "examples").glob("*.ipynb"))
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_pages_of_examples_show_what_the_notebook_of_today_printed_and_drew(path: Path) -> None:
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    recorded = json.loads((ROOT / "docs" / "recorded" / f"{path.stem}.json").read_text(encoding="utf-8"))
     assert set(recorded["outputs"]) <= {cell["id"] for cell in cells}
     assert recorded["sources"] == {cell["id"]: "".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"}
     assert "held: nothing" in recorded["outputs"]["held"]
+    # A cell that draws says for those who cannot see it what there is to be seen.
+    drawing = {cell["id"] for cell in cells if "figure" in cell["metadata"]}
+    assert drawing == set(recorded.get("figures", {}))
+    for figure in recorded.get("figures", {}).values():
+        assert (ROOT / "docs" / "figures" / figure).read_bytes().startswith(b"\x89PNG")
 
 
 def test_picture_shows_the_recorded_run() -> None:

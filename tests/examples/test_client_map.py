@@ -37,5 +37,6 @@ def test_the_sum_is_right_on_every_system(play: Callable[..., Ran], request: pyt
     assert ran.values["wrong"] == ["there is no real root of -1"]
     assert f"{profile}: {SUM} on 2 workers" in ran.texts()["everywhere"]
     assert "square 1000/1000 finished" in ran.texts()["stay"]
+    assert set(ran.figures()) == {"order-figure"}
     if slurm is not None:
         assert len(ours(slurm) - before) == 2

@@ -23,6 +23,9 @@ export class FakeModel {
   /** What methods answer. */
   answers: Record<string, unknown> = {};
 
+  /** Seconds that the server's clock is before this one. */
+  ahead = 0;
+
   readonly connectionChanged = new Signal<any, IConnection>(this);
   readonly clustersChanged = new Signal<any, void>(this);
   readonly profilesChanged = new Signal<any, void>(this);
@@ -32,6 +35,10 @@ export class FakeModel {
 
   get current(): ICluster | null {
     return this.clusters.find(c => c.id === this.selected) ?? this.clusters[0] ?? null;
+  }
+
+  now(): number {
+    return Date.now() / 1000 + this.ahead;
   }
 
   cluster(id: string): ICluster | null {

@@ -93,7 +93,7 @@ export class StatusItem extends ReactWidget {
       trans._n('%1 cluster', '%1 clusters', clusters),
       trans._n('%2/%1 worker', '%2/%1 workers', asked, running)
     );
-    const now = Date.now() / 1000;
+    const now = this._model.now();
     const warning = idle.length
       ? idle.length === 1
         ? trans.__(
@@ -128,7 +128,7 @@ export class StatusItem extends ReactWidget {
 
   private _look(): void {
     window.clearTimeout(this._timer);
-    const now = Date.now() / 1000;
+    const now = this._model.now();
     const patience = this._settings.get('idleWarningMinutes') * 60;
     const was = this.active;
     this._summary = summary(this._model.clusters, patience, now);

@@ -75,8 +75,9 @@ describe('the line in the status bar', () => {
     expect(open).toHaveBeenCalled();
   });
 
-  it('warns by itself once a cluster has been idle for long enough', async () => {
-    const now = Date.now() / 1000;
+  it('warns by itself once a cluster has been idle for long enough, by the server’s clock', async () => {
+    model.ahead = 3600;
+    const now = Date.now() / 1000 + 3600;
     await show(cluster('a', { idle_since: now - 14 * 60 }));
     expect(item.node.querySelector('.dsk-mod-warning')).toBeNull();
     await act(async () => {

@@ -61,6 +61,15 @@ def test_persist(client: Client) -> None:
     assert found["memory"] == 400 * 8
 
 
+def test_what_is_shown_right_after_a_submission_knows_of_it(client: Client) -> None:
+    """It may be saved in a notebook as it is shown then."""
+    for number in range(3):
+        kept = (da.random.random((1000, 1000), chunks=50) + number).sum(axis=0).persist()
+        assert repr(ds.widgets.Progress(kept)).startswith("sum ")
+    assert repr(ds.widgets.Progress(client.map(nap(0.01), range(10)))).startswith("sleeps ")
+    assert repr(ds.widgets.Progress(da.ones(8, chunks=4) + 7)) == "nothing was submitted yet"
+
+
 def test_compute_of_an_array_that_is_followed_before(client: Client) -> None:
     array = (da.random.random((400, 400), chunks=100) + 1).sum()
     progress = ds.widgets.Progress(array)

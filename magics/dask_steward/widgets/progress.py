@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,8 @@ from dask_steward.progress_data import ProgressView
 if TYPE_CHECKING:
     from dask_steward.control.cluster import Cluster
 
+#: Seconds for which what was just submitted is waited for, and between two looks: a graph is on its way for a moment.
+ARRIVES, LOOKS = 2.0, 0.05
 #: Keys of futures that are asked by: all of one ``map`` are one computation.
 KEYS = 100
 
@@ -60,11 +63,21 @@ class Progress:
             self._followed = Followed(self.cluster, sorted(groups), sorted(keys))
         else:
             self._followed = Followed(self.cluster, client=str(self._client.id))
+        self._submitted = _is_submitted(what)
         self._live: Live | None = None
 
     def view(self) -> ProgressView:
         """Return what is known now, as plain data."""
         return self._followed.view()
+
+    def _arrived(self) -> ProgressView:
+        """Return what is known as soon as the scheduler knows of what was submitted: it may be saved as it is shown."""
+        deadline = time.monotonic() + ARRIVES
+        while True:
+            view = self.view()
+            if view["computations"] or not self._submitted or time.monotonic() > deadline:
+                return view
+            time.sleep(LOOKS)
 
     def follow(self, tell: Callable[[ProgressView], None]) -> Callable[[], None]:
         """Call `tell` in a thread of its own with what is new, until everything has ended; return what ends that."""
@@ -114,10 +127,10 @@ class Progress:
             live.end()
 
     def __repr__(self) -> str:
-        return progress_text(self.view())
+        return progress_text(self._arrived())
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        view = self.view()
+        view = self._arrived()
         # It is saved with the notebook, so it says nothing of the site.
         hidden, live = self._hosts(), _live_bundle(self)
         note = None if live else _missing()
@@ -203,6 +216,13 @@ def _names(what: Iterable[Any]) -> tuple[set[str], set[str], Any]:
             else:
                 groups.add(str(key_split_group(key)))
     return groups, keys, client
+
+
+def _is_submitted(what: Iterable[Any]) -> bool:
+    """Tell whether there are futures among it, as those behind what was persisted."""
+    from distributed.client import futures_of
+
+    return any(futures_of(one) for one in _flat(what))
 
 
 def _keys_of(collection: Any, flatten: Callable[..., Iterable[Any]]) -> Iterator[Any]:

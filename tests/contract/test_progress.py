@@ -176,7 +176,7 @@ def test_an_error_has_its_task_worker_and_traceback(site: Site, client: Client) 
     assert error["message"] == "ValueError: no such day"
     assert "in breaks" in error["traceback"]
     assert error["worker"] in {row["name"] for row in ds.get(progress.cluster.id)._call().page("workers")["rows"]}
-    assert (error["job"] is not None) == site.on_queue
+    assert (error["job"] is not None) == (site.system != "local")
 
 
 def test_cancelled(client: Client) -> None:

@@ -120,7 +120,8 @@ def test_adapt_follows_the_work_and_scale_ends_it(resized: Any) -> None:
     with Client(resized) as client:
         import time
 
-        slow = client.map(time.sleep, [0.5] * 40, pure=False)
+        # More than is done before the last of them is there; what is left is cancelled.
+        slow = client.map(time.sleep, [0.5] * 400, pure=False)
         until(lambda: resized.state["workers"]["running"] == 3)
         client.cancel(slow, force=True)
         del slow

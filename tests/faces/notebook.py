@@ -165,7 +165,10 @@ def _take(ran: Ran, message: dict[str, Any], displays: dict[str, dict[str, Any]]
         if kind == "display_data" and display_id:
             displays[display_id] = output
     elif kind == "update_display_data":
-        displays[content["transient"]["display_id"]]["data"] = content["data"]
+        # As every front end does: what updates a display that it does not have is nothing to it.
+        shown = displays.get(content["transient"]["display_id"])
+        if shown is not None:
+            shown["data"] = content["data"]
 
 
 def said(text: str) -> Callable[[Ran], bool]:

@@ -31,6 +31,20 @@ apt_install() {
     fi
 }
 
+without_daemons() {
+    # Run a command; a package that it installs starts nothing: what the tests need must not serve anybody.
+    local policy=/usr/sbin/policy-rc.d status=0
+    if [ -e "$policy" ]; then
+        "$@"
+        return
+    fi
+    printf '#!/bin/sh\nexit 101\n' >"$policy"
+    chmod 755 "$policy"
+    "$@" || status=$?
+    rm -f "$policy"
+    return "$status"
+}
+
 has() { PATH=$PATH:/usr/sbin:/sbin command -v "$1" >/dev/null; }
 
 install_missing() {
@@ -42,7 +56,7 @@ install_missing() {
     [ ${#missing[@]} -gt 0 ] || return 0
     if [ "$(id -u)" = 0 ] && has apt-get; then
         say "installing ${missing[*]}"
-        apt_install "${missing[@]}" || shout "could not install ${missing[*]}; tests that need them cannot run"
+        without_daemons apt_install "${missing[@]}" || shout "could not install ${missing[*]}; tests that need them cannot run"
     else
         shout "missing Debian packages: ${missing[*]}
      Tests on a real Slurm or sshd cannot run without them. As root:
@@ -51,8 +65,14 @@ install_missing() {
 }
 
 setup_system() {
+    local had_sshd=yes
+    has sshd || had_sshd=no
     install_missing slurmctld:slurmctld slurmd:slurmd sbatch:slurm-client munged:munge ip:iproute2 \
         sshd:openssh-server ssh:openssh-client
+    # Nor is a port opened at the next boot that was closed before.
+    if [ "$had_sshd" = no ] && [ "$(id -u)" = 0 ] && has systemctl; then
+        systemctl disable --quiet ssh.service ssh.socket 2>/dev/null || true
+    fi
     # The browser without a window of its own: small, and quick where there is no display.
     has chromium || install_missing chromium-headless-shell:chromium-headless-shell
     # Without a font of its own a page is drawn with boxes.

@@ -7,13 +7,17 @@ import json
 import shlex
 import subprocess
 import sys
+import time
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dask_steward.control.batch import Batch
 from dask_steward.control.batch.render import program, render, shares
+from dask_steward.managers.base import JobState, JobStatus, Unknown
+from dask_steward.managers.slurm import Slurm
 from dask_steward.profiles import ProfileStore
 from dask_steward.profiles.models import from_json
 
@@ -119,3 +123,15 @@ def test_what_does_not_fit_is_said_at_its_field(
     with pytest.raises(Exception, match=r"a\.yaml") as caught:
         ProfileStore().resolve("a", {})
     assert words in str(caught.value)
+
+
+def test_a_job_that_is_seen_late_or_cannot_be_asked_about_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = JobStatus("7", "work", JobState.ENDED, "FAILED", exit_code="3")
+    answers: list[Any] = [(), Unknown("the controller is away"), (), (ended,)]
+    monkeypatch.setattr(Slurm, "jobs", lambda self, **_: answers.pop(0))
+    monkeypatch.setattr(Slurm, "causes", lambda self, statuses, **_: {"7": "Slurm: FAILED"})
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    said: list[str] = []
+
+    assert Batch("7", "work", "", "").wait(said.append) == (3, "Slurm: FAILED")
+    assert said == ["the controller is away"]

@@ -72,12 +72,18 @@ class Batch:
         from dask_steward.managers.slurm import Slurm
 
         manager, said, pause, last = Slurm(), "", 0.2, None
+        appears = time.monotonic() + FIND_LIMIT
         while True:
             answer = manager.jobs()
-            found = None if isinstance(answer, Unknown) else _job(answer, self.id)
-            if not isinstance(answer, Unknown) and (found is None or found.state is JobState.ENDED):
-                return _end(manager, found or last, self.id)
-            words = str(answer) if isinstance(answer, Unknown) else manager.explain(found) if found else ""
+            if isinstance(answer, Unknown):
+                found, words = None, answer.reason
+            else:
+                found = _job(answer, self.id)
+                # Never seen: a controller may show a job a moment after it has taken it.
+                gone = found is None and (last is not None or time.monotonic() > appears)
+                if gone or (found is not None and found.state is JobState.ENDED):
+                    return _end(manager, found or last, self.id)
+                words = manager.explain(found) if found is not None else said
             if words != said and on_change is not None:
                 on_change(words)
             said, last = words, found or last

@@ -224,7 +224,7 @@ def main() -> int:
         allocation = Allocation(plan)
         allocation.start()
         return run(allocation, [sys.executable, *command] if command[0].endswith(".py") else command)
-    except Trouble as trouble:
+    except (Trouble, OSError) as trouble:  # OSError: no srun on this node, a scheduler that does not answer
         say(f"{trouble}.")
         return 1
     finally:

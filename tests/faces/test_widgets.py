@@ -88,6 +88,29 @@ cluster.close()
     assert VIEW in bundle  # a page that shows it goes on to do so
 
 
+def test_saved_output_says_how_a_computation_ended(notebook: Notebook) -> None:
+    """Of a page, too: its live view is not what GitHub and nbconvert show."""
+    notebook.run("""
+import threading, time
+import dask_steward as ds
+def nap(seconds):
+    time.sleep(seconds)
+cluster = ds.start('local', workers=1, name='ending')
+client = cluster.get_client()
+""")
+    ran = notebook.run("naps = client.map(nap, [0.2] * 5, pure=False)\nds.widgets.Progress(naps)")
+    (shown,) = [one for one in ran.outputs if one["output_type"] == "display_data"]
+    assert VIEW in shown["data"]
+    view = shown["data"][VIEW]
+    # Within one cell: to what comes between two of them a page listens, and this kernel's client does not.
+    follows = "any(one.name == 'dask-steward-progress' for one in threading.enumerate())"
+    notebook.run(f"while {follows}:\n    time.sleep(0.05)")
+    assert shown["data"]["text/plain"].startswith("nap 5/5 finished")
+    assert "5/5 finished" in shown["data"]["text/html"]
+    assert shown["data"][VIEW] == view
+    notebook.run("client.close()\ncluster.close()")
+
+
 def test_who_runs_a_notebook_without_a_page_saves_no_widget() -> None:
     """nbclient saves the state of widgets: code of ours, and addresses."""
     cells = [

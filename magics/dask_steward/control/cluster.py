@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from dask_steward.control.display import html_of
 from dask_steward.control.ending import CLOSE_LIMIT, end_cluster
+from dask_steward.control.following import look_last
 from dask_steward.control.handle import FINAL
 from dask_steward.control.managing import Managed
 from dask_steward.control.sizes import ask_of, of_group, size_now
@@ -278,6 +279,7 @@ class Cluster(Managed):
 
     def _close(self, limit: float, reason: str) -> None:
         self._closing = True
+        look_last(self.id)
         try:
             end_cluster(self, limit, reason, self._process)
         finally:

@@ -27,6 +27,19 @@ QUIET = 10.0
 SHOWN = 10
 
 
+_lock = threading.Lock()
+_all: weakref.WeakSet[Followed] = weakref.WeakSet()
+
+
+def look_last(id: str) -> None:
+    """Ask once more for what is followed of a cluster that this process is about to stop: nobody can tell later."""
+    with _lock:
+        found = [one for one in _all if one.of(id)]
+    for one in found:
+        if one.view()["stale"]:
+            return  # its keeper does not answer, and a stop must not wait for that again and again
+
+
 class Followed:
     """Computations of one cluster.
 
@@ -59,6 +72,16 @@ class Followed:
             self._over = {one["id"] for one in self._ask() if one["ended"] is not None}
         except StewardError as error:
             logger.debug("%s", error.message)
+        with _lock:
+            _all.add(self)
+
+    def of(self, id: str) -> bool:
+        """Tell whether it follows what runs on a cluster, and does not know yet how that ends."""
+        return self._cluster.id == id and not self._done
+
+    @property
+    def _done(self) -> bool:
+        return bool(self._last) and all(one["ended"] is not None for one in self._last)
 
     def close(self) -> None:
         """Nothing more is waited for: what is open still counts, what will be submitted does not."""
@@ -81,14 +104,15 @@ class Followed:
                 stale = error.message
                 self._warnings = []
                 gone = self._final()
-            done = bool(self._last) and all(one["ended"] is not None for one in self._last)
+                if gone and self._done:
+                    stale = None  # what ended before its cluster did is known for good
             return ProgressView(
                 cluster=self._cluster.id,
                 cluster_name=self._cluster.name,
                 computations=list(self._last),
                 warnings=list(self._warnings),
                 stale=stale,
-                ended=gone or (not self._open and (done or (self._unnamed and not self._last))),
+                ended=gone or (not self._open and (self._done or (self._unnamed and not self._last))),
             )
 
     @property

@@ -7,10 +7,10 @@ target (a page without the extension, a terminal) hears nothing; nothing here fa
 from __future__ import annotations
 
 import logging
-import sys
 from typing import TYPE_CHECKING
 
 import dask_steward as ds
+from dask_steward.control.pages import in_page
 
 if TYPE_CHECKING:
     from dask_steward import Cluster, OneMachine
@@ -31,8 +31,8 @@ def announce(action: str, cluster: Cluster | OneMachine) -> None:
     cluster : Cluster or OneMachine
         Which one; those of one machine are in no list that a page shows.
     """
-    application = getattr(sys.modules.get("ipykernel.kernelapp"), "IPKernelApp", None)
-    if application is None or not application.initialized() or not isinstance(cluster, ds.Cluster):
+    # Programs that run notebooks complain of every comm that they do not know.
+    if not in_page() or not isinstance(cluster, ds.Cluster):
         return
     try:
         from comm import create_comm

@@ -35,6 +35,7 @@ class Computing:
         self._weak = weakref.ref(progress)
         self._held: Progress | None = None
         self._end: Callable[[], None] | None = None
+        self._at_end: list[Callable[[ProgressView], None]] = []
         self.view: View = View(
             kind="progress",
             cluster_id=progress.cluster.id,
@@ -51,7 +52,13 @@ class Computing:
     def _tell(self, view: ProgressView) -> None:
         self.view.progress = dict(view)
         if view["ended"]:
+            for tell in self._at_end:
+                tell(view)
             self._forget()
+
+    def at_end(self, tell: Callable[[ProgressView], None]) -> None:
+        """Call `tell` with what is known when everything has ended; not if nobody looks any more by then."""
+        self._at_end.append(tell)
 
     def _looked(self, now: bool) -> None:
         with _lock:
@@ -88,6 +95,12 @@ def shown(progress: Progress) -> Computing:
         if found is None:
             found = _shown[progress] = Computing(progress)
         return found
+
+
+def known(progress: Progress) -> Computing | None:
+    """Return the display of a `Progress`, if there is one."""
+    with _lock:
+        return _shown.get(progress)
 
 
 def _refuse(what: str, args: dict[str, Any]) -> Any:

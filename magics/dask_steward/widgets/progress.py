@@ -27,8 +27,9 @@ KEYS = 100
 class Progress:
     """Follow what computes.
 
-    As the last expression of a cell it shows itself: live where the front end can show widgets, else as text and HTML
-    of the moment. Around computations (``with Progress():``) it is a bar that is gone or final when they are done.
+    As the last expression of a cell it shows itself: live where the front end can show widgets, else as text and HTML,
+    which are replaced by how it ended. Around computations (``with Progress():``) it is a bar that is gone or final when
+    they are done.
 
     Parameters
     ----------
@@ -70,7 +71,7 @@ class Progress:
         """Return what is known now, as plain data."""
         return self._followed.view()
 
-    def _arrived(self) -> ProgressView:
+    def arrived(self) -> ProgressView:
         """Return what is known as soon as the scheduler knows of what was submitted: it may be saved as it is shown."""
         deadline = time.monotonic() + ARRIVES
         while True:
@@ -127,15 +128,27 @@ class Progress:
             live.end()
 
     def __repr__(self) -> str:
-        return progress_text(self._arrived())
+        return progress_text(self.arrived())
+
+    def static(self, view: ProgressView, note: str | None = None) -> dict[str, Any]:
+        """Return what any program can show: text and HTML, which are saved and so say nothing of the site."""
+        hidden = self._hosts()
+        text = progress_text(view) + (f"\n{note}" if note else "")
+        return {"text/plain": scrubbed(text, hidden), "text/html": progress_html(view, hidden, note)}
+
+    def bundle(self, view: ProgressView) -> dict[str, Any]:
+        """Return all that a notebook can show of it."""
+        live = _live_bundle(self)
+        return {**live, **self.static(view, None if live else _missing())}
+
+    def _ipython_display_(self) -> None:
+        from dask_steward.widgets.outputs import show
+
+        if not show(self):
+            raise NotImplementedError  # IPython then asks for the other forms
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        view = self._arrived()
-        # It is saved with the notebook, so it says nothing of the site.
-        hidden, live = self._hosts(), _live_bundle(self)
-        note = None if live else _missing()
-        text = progress_text(view) + (f"\n{note}" if note else "")
-        return {**live, "text/plain": scrubbed(text, hidden), "text/html": progress_html(view, hidden, note)}
+        return self.bundle(self.arrived())
 
 
 def _live_bundle(progress: Progress) -> dict[str, Any]:

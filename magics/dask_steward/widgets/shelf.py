@@ -10,8 +10,6 @@ import contextlib
 import contextvars
 import html
 import logging
-import os
-import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -19,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from dask_steward.control.card_models import Cluster as Card
 from dask_steward.control.cards import FINAL, card_of
 from dask_steward.control.looking import look
+from dask_steward.control.pages import in_page, kernel_shell
 from dask_steward.control.shown import static_of
 from dask_steward.widgets.bundle import missing
 from dask_steward.widgets.feed import feed
@@ -149,7 +148,7 @@ def bundle(cluster: Cluster) -> dict[str, Any]:
 
 def show(cluster: Cluster, text: str | None = None) -> bool:
     """Display a cluster so that its last state replaces it; return False where there is no notebook."""
-    kernel = shell()
+    kernel = kernel_shell()
     if kernel is None:
         return False
     why = missing()
@@ -168,20 +167,6 @@ def show(cluster: Cluster, text: str | None = None) -> bool:
     return True
 
 
-def in_page() -> bool:
-    """Tell whether a page is behind the cell that runs, and not a program such as nbclient or papermill.
-
-    These save the state of every widget with the notebook: a quarter of a megabyte of code, and addresses of the site.
-    Pages say which of their cells they run; Voilà, which runs notebooks by nbclient, shows them in a page, too.
-    """
-    found = shell()
-    if found is None:
-        return False
-    if any(name.startswith("VOILA_") for name in os.environ):
-        return True
-    return "cellId" in (found.kernel.get_parent().get("metadata") or {})
-
-
 def _card(cluster: Cluster) -> dict[str, Any] | None:
     """Return what is known at once, so that nobody has to wait for the first news."""
     found = look(cluster.id)
@@ -191,20 +176,13 @@ def _card(cluster: Cluster) -> dict[str, Any] | None:
     return card.model_dump(mode="json")
 
 
-def shell() -> Any:
-    """Return the shell of a kernel; None in a terminal or a script, which show text."""
-    ipython = sys.modules.get("IPython")
-    found = ipython.get_ipython() if ipython is not None else None
-    return found if getattr(found, "kernel", None) is not None else None
-
-
 def _about(id: str) -> dict[str, Any]:
     """Return by what JupyterLab's half knows an output of a notebook that is opened again."""
     return {"dask_steward": {"cluster": id}}
 
 
 def _replace(id: str, found: dict[str, Any]) -> None:
-    kernel = shell()
+    kernel = kernel_shell()
     if kernel is not None:
         where = {"display_id": _display_id(id)}
         # Programs listen to the cell that runs now, not to the one that displayed it, whose context a thread may have.
@@ -214,7 +192,7 @@ def _replace(id: str, found: dict[str, Any]) -> None:
 
 
 def _watch_cells(on: bool) -> None:
-    kernel = shell()
+    kernel = kernel_shell()
     if kernel is None:
         return
     with contextlib.suppress(ValueError):  # it is not registered, such as after a reset

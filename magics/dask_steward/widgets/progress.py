@@ -28,8 +28,8 @@ class Progress:
     """Follow what computes.
 
     As the last expression of a cell it shows itself: live where the front end can show widgets, else as text and HTML,
-    which are replaced by how it ended. Around computations (``with Progress():``) it is a bar that is gone or final when
-    they are done.
+    which are replaced by how it ended. Around computations (``with Progress():``) it is a bar that is gone or final
+    when they are done.
 
     Parameters
     ----------

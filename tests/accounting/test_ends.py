@@ -44,7 +44,7 @@ def told(statuses: list[JobStatus], wanted: Callable[[dict[str, str]], bool]) ->
 
 
 def test_who_cancelled_a_job_is_told(slurm: PrivateSlurm, tag: str) -> None:
-    jobs = submit(tag, "sleep 600", count=2)
+    jobs = submit(tag, "exec sleep 600", count=2)
     node = in_state(jobs, JobState.RUNNING)[jobs[0]].node
     slurm.run("scancel", *jobs)
 
@@ -61,7 +61,7 @@ def test_who_cancelled_a_job_is_told(slurm: PrivateSlurm, tag: str) -> None:
 @pytest.mark.requires("root")
 def test_another_who_cancelled_it_is_named(slurm: PrivateSlurm, tag: str, account: Callable[..., str]) -> None:
     name = account(users=("nobody",))
-    job = slurm.submit("sleep 600", f"--account={name}", name=tag, user="nobody")
+    job = slurm.submit("exec sleep 600", f"--account={name}", name=tag, user="nobody")
     deadline = time.monotonic() + PATIENCE
     while not any(one.id == job and one.state == "RUNNING" for one in slurm.queue()):
         assert time.monotonic() < deadline
@@ -88,6 +88,6 @@ def test_how_a_job_ended_that_the_queue_forgot_is_told(slurm: PrivateSlurm, tag:
 
 
 def test_a_job_that_still_runs_has_no_end(slurm: PrivateSlurm, tag: str) -> None:
-    (job,) = submit(tag, "sleep 600")
+    (job,) = submit(tag, "exec sleep 600")
     running = list(in_state((job,), JobState.RUNNING).values())
     assert Slurm().causes(running) == {}

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.requires("accounting")
 
 
 def script(*directives: str) -> str:
-    lines = ["#!/bin/bash", "#SBATCH -o /dev/null", *(f"#SBATCH {each}" for each in directives), "sleep 600", ""]
+    lines = ["#!/bin/bash", "#SBATCH -o /dev/null", *(f"#SBATCH {each}" for each in directives), "exec sleep 600", ""]
     return "\n".join(lines)
 
 

@@ -156,7 +156,7 @@ def test_a_queued_job_that_somebody_cancels_is_replaced(site: Site) -> None:
 def test_a_foreign_job_is_never_touched(site: Site) -> None:
     if site.slurm is None:
         pytest.skip("no jobs")
-    foreign = site.slurm.submit("sleep 600", name="somebody-else")
+    foreign = site.slurm.submit("exec sleep 600", name="somebody-else")
     try:
         with site.start(jobs=1):
             pass

@@ -219,7 +219,7 @@ def test_a_probe_finds_the_network_and_scratch_and_leaves_nothing(
 def test_a_probe_that_does_not_run_in_time_is_cancelled_and_said(
     site: PrivateSlurm, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    site.submit("sleep 600", "--cpus-per-task=4", "--nodelist=n2", "--time=10", "--partition=full")
+    site.submit("exec sleep 600", "--cpus-per-task=4", "--nodelist=n2", "--time=10", "--partition=full")
     until(lambda: [job.state for job in site.queue()] == ["RUNNING"])
     monkeypatch.setattr(probing, "PROBE_LIMIT", 6.0)
 
@@ -234,7 +234,7 @@ def test_a_probe_that_does_not_run_in_time_is_cancelled_and_said(
 @pytest.mark.parametrize("how", ["interrupt", "kill", "kill the prober"])
 def test_an_end_of_any_kind_leaves_no_probe_behind(how: str, site: PrivateSlurm, folder: Path, state_dir: Path) -> None:
     for node in ("n1", "n2"):
-        site.submit("sleep 600", "--cpus-per-task=4", f"--nodelist={node}", "--time=10")
+        site.submit("exec sleep 600", "--cpus-per-task=4", f"--nodelist={node}", "--time=10")
     until(lambda: [job.state for job in site.queue()] == ["RUNNING"] * 2)
     discovering = subprocess.Popen(
         [sys.executable, "-m", "dask_steward.cli", "discover", "slurm", "--probe"],

@@ -121,7 +121,7 @@ def test_a_comparison_says_who_starts_first_and_why_others_do_not(
     slurm: PrivateSlurm, profiles: Path, state_dir: Path, answer: Answer, shell: Shell
 ) -> None:
     for node in ("n1", "n2", "n3"):  # every node has room for jobs of two cores, and none for four
-        slurm.submit("sleep 600", "--cpus-per-task=2", "--time=10", f"--nodelist={node}")
+        slurm.submit("exec sleep 600", "--cpus-per-task=2", "--time=10", f"--nodelist={node}")
     before = len(slurm.queue(ended=True))
     deadline = time.monotonic() + LIMIT
     while [job.state for job in slurm.queue()] != ["RUNNING"] * 3:

@@ -266,7 +266,7 @@ class Play:
             MARK: self.folder.name,
         }
         held = ("--hold", "--mem=100")
-        self.others = [self.slurm.submit("sleep 900", *held, name="somebody", user=user) for user in self._users()]
+        self.others = [self.slurm.submit("exec sleep 900", *held, name="somebody", user=user) for user in self._users()]
 
     @staticmethod
     def _users() -> list[str | None]:

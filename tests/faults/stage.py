@@ -298,16 +298,16 @@ class SlurmStage(Stage):
         names = ["somebody", "dask-worker", "dask-steward-"]
         for i in range(1, self.slurm.nodes + 1):
             user = "nobody" if os.geteuid() == 0 and i == 1 else None
-            job = self.slurm.submit("sleep 900", "-w", f"n{i}", "--mem=100", name=names[(i - 1) % 3], user=user)
+            job = self.slurm.submit("exec sleep 900", "-w", f"n{i}", "--mem=100", name=names[(i - 1) % 3], user=user)
             self.slurm.foreign.add(job)
 
     def like(self, started: Started) -> None:
         """Jobs whose names are nearly those of a cluster, and one of another user by its very name."""
         held = ("--hold", "--mem=100")
-        self.slurm.foreign.add(self.slurm.submit("sleep 900", *held, name=f"{started.tag}0"))
-        self.slurm.foreign.add(self.slurm.submit("sleep 900", *held, f"--comment={started.tag}:j1", name="like"))
+        self.slurm.foreign.add(self.slurm.submit("exec sleep 900", *held, name=f"{started.tag}0"))
+        self.slurm.foreign.add(self.slurm.submit("exec sleep 900", *held, f"--comment={started.tag}:j1", name="like"))
         if os.geteuid() == 0:
-            self.slurm.foreign.add(self.slurm.submit("sleep 900", *held, name=started.tag, user="nobody"))
+            self.slurm.foreign.add(self.slurm.submit("exec sleep 900", *held, name=started.tag, user="nobody"))
 
     def ours(self, started: Started, *states: str) -> list[Job]:
         """Return the jobs of a cluster that are in the queue, ending ones included."""

@@ -72,7 +72,7 @@ def test_a_sweep_of_a_thousand_entries_is_quick(slurm_stage: SlurmStage, faults:
     folders = []
     for number in range(ENTRIES):
         tag = entries.tag(f"x{number:09d}")
-        job = slurm.submit("sleep 900", "--hold", "--mem=100", name=tag) if number < with_jobs else None
+        job = slurm.submit("exec sleep 900", "--hold", "--mem=100", name=tag) if number < with_jobs else None
         # Of those with jobs every other one died before it learnt the id.
         folders.append(stale(number, manager, job if number % 2 else None))
     commands = ("squeue", "scancel", "sbatch", "sacct", "scontrol", "sinfo")

@@ -274,7 +274,7 @@ class PrivateSlurm:
                 raise TimeoutError(f"still in the queue after {timeout:g} s: {left}")
             time.sleep(0.05)
 
-    def submit(self, script: str = "sleep 600", *options: str, name: str = "job", user: str | None = None) -> str:
+    def submit(self, script: str = "exec sleep 600", *options: str, name: str = "job", user: str | None = None) -> str:
         """Submit a shell script; return the job's id. As root for another user, too."""
         arguments = ["sbatch", "--parsable", f"--job-name={name}", "--output=/dev/null", "--chdir=/tmp", *options]
         if user is not None:
@@ -296,7 +296,7 @@ class PrivateSlurm:
         """
         other = "nobody" if os.geteuid() == 0 else None
         ids = [
-            self.submit("sleep 900", f"--cpus-per-task={cpus}", name=name, user=other if i % 2 else None)
+            self.submit("exec sleep 900", f"--cpus-per-task={cpus}", name=name, user=other if i % 2 else None)
             for i in range(n)
         ]
         self.foreign.update(ids)

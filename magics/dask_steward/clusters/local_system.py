@@ -15,6 +15,7 @@ import dask
 from dask_steward.clusters import forkserver
 from dask_steward.clusters.base import Site, Workforce
 from dask_steward.clusters.systems import System
+from dask_steward.imports import import_known
 
 #: What every worker imports when it starts; imported once, before the workers are forked.
 _WORKERS_NEED = (
@@ -55,6 +56,7 @@ class LocalSystem(System):
         for module in _WORKERS_NEED:
             with contextlib.suppress(ImportError):  # numpy, and Dask's own layout, may be another one
                 importlib.import_module(module)
+        import_known(self.imports)
         _do_once()
         # What is there now stays for ever: a worker's garbage collector leaves it alone, and the pages stay shared.
         gc.freeze()

@@ -67,11 +67,14 @@ class System(abc.ABC):
         The resolved profile.
     folder, tag : str
         The cluster's folder in the ledger and its tag.
+    imports : tuple of str
+        Modules that it will compute with.
     """
 
     profile: Mapping[str, Any]
     folder: str
     tag: str
+    imports: tuple[str, ...] = ()
 
     #: Whether somebody else owns the scheduler: it is looked at, and nothing is done to it.
     foreign: ClassVar[bool] = False
@@ -160,7 +163,7 @@ class System(abc.ABC):
         """Return the workers' side and the number of units to begin with."""
 
 
-def get(name: str, profile: Mapping[str, Any], folder: str, tag: str) -> System:
+def get(name: str, profile: Mapping[str, Any], folder: str, tag: str, imports: tuple[str, ...] = ()) -> System:
     """Return the system of a profile.
 
     Raises
@@ -176,5 +179,5 @@ def get(name: str, profile: Mapping[str, Any], folder: str, tag: str) -> System:
             hint=f"It knows {', '.join(sorted(_SYSTEMS))}.",
         )
     module, cls = _SYSTEMS[name]
-    found: System = getattr(importlib.import_module(module), cls)(profile, folder, tag)
+    found: System = getattr(importlib.import_module(module), cls)(profile, folder, tag, imports)
     return found

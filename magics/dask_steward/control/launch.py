@@ -13,6 +13,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from dask_steward import imports
 from dask_steward.errors import StartFailed, StateFolderError
 from dask_steward.interpreters import interpreter_of
 from dask_steward.ledger import entries, files, paths
@@ -187,4 +188,5 @@ def request_of(
         "set": dict(set or {}),
         "idempotency_key": idempotency_key,
         "cwd": os.getcwd(),
+        "imports": imports.imported(),
     }

@@ -15,6 +15,7 @@ from dask_steward.clusters.scheduler import security_of
 from dask_steward.clusters.security import KeysAside
 from dask_steward.clusters.systems import SchedulerStart, System
 from dask_steward.errors import SchedulerLost, StartFailed, StewardError, WrongState
+from dask_steward.imports import import_aside
 from dask_steward.keeper.belonging import Belonging
 from dask_steward.keeper.control import ControlSocket
 from dask_steward.keeper.ends import Ends
@@ -157,6 +158,8 @@ class Keeper:
         self._in_background(self._watch())
         listen = str(profile.get("dashboard") or "socket")
         self.parts.pages = await self.system.pages(agent, security, listen, self.facts.dashboard_socket)
+        if getattr(agent, "scheduler", None) is not None:  # in this process, where graphs are unpickled
+            import_aside(self.request.imports)
         self.changed()
 
     def _scheduler_waits(self, why: str) -> None:

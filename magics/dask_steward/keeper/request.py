@@ -32,6 +32,8 @@ class Request:
         Limits, where the size is to follow the work.
     created : float
         Seconds since the epoch.
+    imports : tuple of str
+        Modules that whoever started it had imported, and so will compute with.
     """
 
     id: str
@@ -43,6 +45,7 @@ class Request:
     ask: dict[str, Any]
     adapt: dict[str, Any] | None
     created: float
+    imports: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, entry: Entry) -> Request:
@@ -58,6 +61,7 @@ class Request:
             ask={key: value for key, value in (raw.get("ask") or {}).items() if value is not None},
             adapt=raw.get("adapt") or None,
             created=entry.created,
+            imports=tuple(str(one) for one in raw.get("imports") or ()),
         )
 
     @property

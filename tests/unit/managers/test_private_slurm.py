@@ -66,7 +66,7 @@ def test_processes_of_a_job_are_found_also_in_sessions_of_their_own(slurm: Priva
 
 def test_node_seconds_come_from_the_controllers_own_record(slurm: PrivateSlurm) -> None:
     tag = "dask-steward-held"
-    job = slurm.submit("sleep 3", "--cpus-per-task=4", name=tag)
+    job = slurm.submit("exec sleep 3", "--cpus-per-task=4", name=tag)
     slurm.wait_idle()
     deadline = time.monotonic() + 10
     while not slurm.node_seconds(tag) and time.monotonic() < deadline:
@@ -79,7 +79,7 @@ def test_node_seconds_come_from_the_controllers_own_record(slurm: PrivateSlurm) 
 def test_a_watch_tells_when_the_last_job_was_gone_and_what_it_cost(slurm: PrivateSlurm) -> None:
     tag = "dask-steward-watched"
     with Watch(slurm, tag) as watch:
-        jobs = [slurm.submit("sleep 600", "--cpus-per-task=4", name=tag) for _ in range(4)]
+        jobs = [slurm.submit("exec sleep 600", "--cpus-per-task=4", name=tag) for _ in range(4)]
         running(slurm, 3)
         began = time.monotonic()
         time.sleep(1)

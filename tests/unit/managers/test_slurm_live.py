@@ -23,7 +23,7 @@ from tests.support.private_slurm import PrivateSlurm
 pytestmark = pytest.mark.requires("slurm")
 
 
-def script(body: str = "sleep 600", *directives: str) -> str:
+def script(body: str = "exec sleep 600", *directives: str) -> str:
     lines = ["#!/bin/bash", "#SBATCH -o /dev/null", *(f"#SBATCH {each}" for each in directives), body, ""]
     return "\n".join(lines)
 
@@ -41,12 +41,12 @@ def emptied(slurm: PrivateSlurm) -> Iterator[None]:
     slurm.clear()
 
 
-def submit(manager: Slurm, tag: str, key: str = "j1", *directives: str, body: str = "sleep 600") -> str:
+def submit(manager: Slurm, tag: str, key: str = "j1", *directives: str, body: str = "exec sleep 600") -> str:
     return submit_many(manager, tag, key, 1, *directives, body=body)[0]
 
 
 def submit_many(
-    manager: Slurm, tag: str, key: str, count: int, *directives: str, body: str = "sleep 600"
+    manager: Slurm, tag: str, key: str, count: int, *directives: str, body: str = "exec sleep 600"
 ) -> tuple[str, ...]:
     return manager.submit(script(body, *directives), job_name=tag, comment=f"{tag}:{key}", count=count, cwd="/tmp")
 
@@ -499,12 +499,12 @@ def test_how_many_jobs_are_before_ours_is_told(slurm: PrivateSlurm, tag: str, tm
     # In the way: five jobs of this user and others, two of an array, one of another cluster of ours. Not in the way:
     # a held job, one in another partition, and our own ones.
     slurm.submit_foreign(5, cpus=4)
-    slurm.submit("sleep 600", "--array=0-1", "-c4", name="sweep")
+    slurm.submit("exec sleep 600", "--array=0-1", "-c4", name="sweep")
     submit(manager, f"{tag[:-1]}-", "j1", "-c 4")
-    slurm.submit("sleep 600", "--hold", "-c4", name="held")
-    slurm.submit("sleep 600", "-c4", "-p", "normal", name="elsewhere")
+    slurm.submit("exec sleep 600", "--hold", "-c4", name="held")
+    slurm.submit("exec sleep 600", "-c4", "-p", "normal", name="elsewhere")
     first, second = (submit(manager, tag, f"j{n}", "-c 4") for n in range(2))
-    slurm.submit("sleep 600", "-c4", name="later")
+    slurm.submit("exec sleep 600", "-c4", name="later")
 
     status = asked(manager, second, lambda status: status.reason == "Priority")
     phrase = SharedQueue(manager, str(tmp_path)).explain(status)

@@ -25,8 +25,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = ROOT / ".cache" / "ui"
 
-INSTALLED = ("jupyterlab", "notebook>=7.4", "ipykernel", "bokeh", "anywidget")
-"""What stands beside the wheel in the environment: what its extra `lab` asks for, and Notebook 7."""
+INSTALLED = ("jupyterlab", "notebook>=7.4", "ipykernel", "bokeh", "anywidget", "marimo")
+"""What stands beside the wheel in the environment: what its extra `lab` asks for, Notebook 7, and marimo."""
 
 NODE = {"node", "nodejs", "npm", "npx", "corepack", "yarn", "yarnpkg", "jlpm"}
 

@@ -355,6 +355,11 @@ class Cluster(Managed):
         if not show(self):
             raise NotImplementedError  # IPython then asks for the other forms
 
+    def _display_(self) -> Any:
+        from dask_steward.control.shown import marimo_of
+
+        return marimo_of(self)
+
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         from dask_steward.control.shown import bundle_of
 

@@ -1,4 +1,4 @@
-"""Whether this process is a kernel, and whether a page is behind it."""
+"""What this process is to a notebook: a kernel, with a page behind it or a program, or marimo."""
 
 from __future__ import annotations
 
@@ -26,3 +26,9 @@ def in_page() -> bool:
     if any(name.startswith("VOILA_") for name in os.environ):
         return True
     return "cellId" in (found.kernel.get_parent().get("metadata") or {})
+
+
+def in_marimo() -> bool:
+    """Tell whether a cell of a marimo notebook runs in this thread."""
+    running = getattr(sys.modules.get("marimo"), "running_in_notebook", None)
+    return bool(running is not None and running())

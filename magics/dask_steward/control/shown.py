@@ -6,6 +6,7 @@ Faces are above this room, so the one that displays is found by the entry point 
 from __future__ import annotations
 
 import functools
+import html
 import logging
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Protocol
@@ -80,6 +81,30 @@ def show(cluster: Cluster, text: str | None = None) -> bool:
         except Exception:
             logger.exception("a display of clusters failed")
     return False
+
+
+class Markup:
+    """HTML that marimo shows.
+
+    Parameters
+    ----------
+    text : str
+        It.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def _mime_(self) -> tuple[str, str]:
+        return "text/html", self._text
+
+
+def marimo_of(cluster: Cluster) -> Any:
+    """Return what marimo shows of a cluster: its widget, else HTML that says what to install."""
+    try:
+        return widget_of(cluster)
+    except UsageError as error:
+        return Markup(f"{html_of(cluster.state)}<div><small>{html.escape(error.message)}</small></div>")
 
 
 def widget_of(cluster: Cluster) -> Any:

@@ -59,10 +59,10 @@ class Displays:
 
 def progress_widget(progress: Progress) -> View | None:
     """Return the widget of computations; None where no page can show it."""
-    from dask_steward.control.pages import in_page
+    from dask_steward.control.pages import in_marimo, in_page
     from dask_steward.widgets.bundle import missing
 
-    if not in_page() or missing() is not None:
+    if not (in_page() or in_marimo()) or missing() is not None:
         return None
     from dask_steward.widgets.computing import shown
 

@@ -92,7 +92,7 @@ def shown(progress: Progress) -> Computing:
     """Return the display of a `Progress`; made where there is none."""
     with _lock:
         found = _shown.get(progress)
-        if found is None:
+        if found is None or found.view.closed:
             found = _shown[progress] = Computing(progress)
         return found
 

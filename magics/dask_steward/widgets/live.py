@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -89,6 +90,11 @@ class View(anywidget.AnyWidget):  # type: ignore[misc, unused-ignore]
 
     # -- its end --
 
+    @property
+    def closed(self) -> bool:
+        """Whether somebody else has closed its comm: marimo does when the cell that made it is run again."""
+        return self.comm is None or bool(getattr(self.comm, "_closed", False))
+
     def retire(self) -> None:
         """Let go of everything on this side; pages keep what they show.
 
@@ -101,7 +107,9 @@ class View(anywidget.AnyWidget):  # type: ignore[misc, unused-ignore]
             channel = one.comm
             if channel is not None:
                 channel._closed = True
-                comm.get_comm_manager().unregister_comm(channel)
+                manager = getattr(channel, "comm_manager", None) or comm.get_comm_manager()  # marimo's has its own
+                with contextlib.suppress(KeyError):  # closed before, by whoever runs the cell again
+                    manager.unregister_comm(channel)
                 one.close()
 
 

@@ -147,6 +147,13 @@ class Progress:
         if not show(self):
             raise NotImplementedError  # IPython then asks for the other forms
 
+    def _display_(self) -> Any:
+        """Return what marimo shows."""
+        from dask_steward.control.shown import Markup
+        from dask_steward.widgets import progress_widget
+
+        return progress_widget(self) or Markup(progress_html(self.arrived(), self._hosts(), _missing()))
+
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         return self.bundle(self.arrived())
 

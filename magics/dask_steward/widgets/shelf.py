@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from dask_steward.control.card_models import Cluster as Card
 from dask_steward.control.cards import FINAL, card_of
 from dask_steward.control.looking import look
-from dask_steward.control.pages import in_page, kernel_shell
+from dask_steward.control.pages import in_marimo, in_page, kernel_shell
 from dask_steward.control.shown import static_of
 from dask_steward.widgets.bundle import missing
 from dask_steward.widgets.feed import feed
@@ -48,6 +48,7 @@ class Shown:
 
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
+        self.key = _key(cluster)
         #: Whether an output has this display's id, so that it can be replaced.
         self.displayed = False
         #: None where no page is there that could show it: then only what is saved is kept true.
@@ -84,7 +85,7 @@ class Shown:
 
     def _looked(self, now: bool) -> None:
         with _lock:
-            if _shown.get(self.cluster.id) is not self:
+            if _shown.get(self.key) is not self:
                 return
             if now:
                 feed.leave((self, "grace"))
@@ -110,9 +111,9 @@ class Shown:
 
     def _forget(self) -> None:
         with _lock:
-            if _shown.get(self.cluster.id) is not self:
+            if _shown.get(self.key) is not self:
                 return
-            del _shown[self.cluster.id]
+            del _shown[self.key]
             if not _shown:
                 _watch_cells(False)
         feed.leave(self)
@@ -123,11 +124,20 @@ class Shown:
 
 def _of(cluster: Cluster) -> Shown:
     """Return the display of a cluster; made where there is none. Called with the lock."""
-    found = _shown.get(cluster.id)
+    key = _key(cluster)
+    found = _shown.get(key)
+    if found is not None and found.view is not None and found.view.closed:
+        found._forget()
+        found = None
     if found is None:
-        found = _shown[cluster.id] = Shown(cluster)
+        found = _shown[key] = Shown(cluster)
         _watch_cells(True)
     return found
+
+
+def _key(cluster: Cluster) -> str:
+    """Return what a display is known by: in a process of marimo's each thread is a kernel with a page of its own."""
+    return f"{cluster.id}/{threading.get_ident()}" if in_marimo() else cluster.id
 
 
 def view_of(cluster: Cluster) -> View:

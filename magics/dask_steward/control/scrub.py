@@ -15,6 +15,8 @@ _ADDRESS = re.compile(
     r"|\b(?:\d{1,3}\.){3}\d{1,3}(?::\d+)?\b"
     r"|(?<![\w:])\[?(?:[0-9a-f]{1,4}:){4,7}[0-9a-f]{1,4}\]?(?::\d+)?"
 )
+#: A host by its name, with a port; Dask's own forms of addresses begin so.
+_HOST_AND_PORT = re.compile(r"([A-Za-z0-9_][\w.-]*):\d+")
 #: An absolute path of at least two parts; its last part says enough.
 _PATH = re.compile(r"(?<![\w./~-])~?(?:/[\w.@+%~-]+)*/([\w.@+%~-]+)/?")
 _DEEP = re.compile(r"(?<![\w./~-])~?(?:/[\w.@+%~-]+){2,}/?|(?<![\w./-])~/[\w.@+%~/-]+")
@@ -38,10 +40,18 @@ def scrubbed(text: str, hidden: Iterable[str] = ()) -> str:
 
 
 def hosts_of(state: Mapping[str, Any]) -> set[str]:
-    """Return the hosts that a cluster's state names."""
-    found = {(state.get(part) or {}).get("host") for part in ("owner", "keeper", "guard")}
+    """Return the hosts that a cluster's state names, also in the name that an attached one gets by its address."""
+    found: set[Any] = {(state.get(part) or {}).get("host") for part in ("owner", "keeper", "guard")}
     found.update(one.get("node") for part in ("holdings", "losses") for one in state.get(part) or ())
-    return {str(host) for host in found if host}
+    places = [str((state.get("scheduler") or {}).get("address") or "").partition("://")[2]]
+    if state.get("foreign"):
+        places.append(str(state.get("name") or ""))
+    for place in places:
+        host = _HOST_AND_PORT.match(place)
+        if host is not None and host[1] != "localhost":
+            found.update((host[1], host[1].partition(".")[0]))
+    # Numbers alone are no names: whole addresses are found by their form.
+    return {str(host) for host in found if host and not str(host).isdigit()}
 
 
 @cache

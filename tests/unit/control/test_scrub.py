@@ -61,6 +61,22 @@ def test_hosts_that_a_state_names() -> None:
     assert hosts_of({}) == set()
 
 
+def test_the_name_that_an_attached_scheduler_gets_by_its_address() -> None:
+    state = {
+        "name": "login03.site.example:8786-2",
+        "foreign": True,
+        "scheduler": {"address": "tcp://login03.site.example:8786"},
+    }
+    shown = "<Cluster …:8786-2 (address), running, 2 of 2 workers>"
+    text = f"<Cluster {state['name']} (address), running, 2 of 2 workers>"
+    assert scrubbed(text, hosts_of(state)) == shown
+    # Its scheduler is not known any more when it has ended.
+    assert scrubbed(text, hosts_of({**state, "scheduler": {}})) == shown
+    # What a person has called a cluster stays.
+    assert hosts_of({"name": "climate:1", "scheduler": {"address": "tls://10.0.0.7:1"}}) == {"10.0.0.7"}
+    assert hosts_of({"name": "localhost:8786", "foreign": True}) == set()
+
+
 @given(st.integers(0, 255), st.integers(0, 255), st.integers(1, 65535), st.sampled_from(["", "tcp://", "(", "at "]))
 def test_no_address_stays(a: int, b: int, port: int, before: str) -> None:
     assert f"10.{a}.{b}.1" not in scrubbed(f"{before}10.{a}.{b}.1:{port} x")

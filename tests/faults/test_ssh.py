@@ -48,7 +48,9 @@ def leaders(started: Started) -> list[leaks.Process]:
 def two(stage: Stage, sshd: PrivateSshd, tmp_path: Path) -> Iterator[Started]:
     """Two hosts with a worker each, of a kernel; and what is there when all is over."""
     scratch = tmp_path / "scratch"
-    stage.profile("two", TWO.format(connect=json.dumps(sshd.connect_options), scratch=scratch))
+    # Each host in its own way, as SSHCluster takes it: whoever has to release must know both.
+    ways = [sshd.connect_options, {**sshd.connect_options, "keepalive_interval": "10 s"}]
+    stage.profile("two", TWO.format(connect=json.dumps(ways), scratch=scratch))
     started = stage.start("two")
     wait_until(f"two workers\n{started.log()}", lambda: started.running == 2)
     yield started

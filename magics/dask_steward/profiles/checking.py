@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from dask_steward.profiles import variables
-from dask_steward.profiles.fields import Model, stays_as_written
+from dask_steward.profiles.fields import Model, OneOrEach, stays_as_written
 from dask_steward.profiles.problems import Mark, Problem, field_name, nearest
 
 if TYPE_CHECKING:
@@ -95,6 +95,7 @@ def _leave_out(data: Any, path: list[Any]) -> None:
 
 def _path(kind: type[Model], place: Path) -> Path:
     """Return the path of a field; pydantic adds ``[key]`` where the name of an entry of a plain mapping is wrong."""
+    place = tuple(part for part in place if part not in OneOrEach.TAGS)
     is_name = len(place) > 1 and place[-1] == "[key]" and field_at(kind, place[:-1]) is None
     return place[:-1] if is_name else place
 
@@ -128,7 +129,7 @@ def unknown_field(kind: type[Model], path: Path, value: Any) -> Problem:
     if name in holder.not_taken:
         return Problem(holder.not_taken[name], path, value, True, of_name=True)
     places = {".".join(place): place for place in _places(kind)}
-    known = ".".join(map(str, path[:-1]))
+    known = ".".join(part for part in path[:-1] if isinstance(part, str))
     own = {place[-1]: full for full, place in places.items() if ".".join(place[:-1]) == known}
     near = own.get(nearest(name, own) or "")
     if near is None or name in {place[-1] for place in places.values()}:
@@ -162,7 +163,10 @@ def model_at(kind: type[Model], path: Path) -> type[Model] | None:
     found: type[Model] | None = kind
     parts = list(path)
     while parts and found is not None:
-        info = found.model_fields.get(str(parts.pop(0)))
+        part = parts.pop(0)
+        if isinstance(part, int):
+            continue  # one of a list of the same
+        info = found.model_fields.get(part)
         if info is None:
             return None
         entry = entry_at(info)

@@ -106,6 +106,22 @@ class Listed:
         return [value] if isinstance(value, (str, int, float)) else value
 
 
+class OneOrEach:
+    """A mapping for all, or a list with one for each: annotates ``M | tuple[M, ...]``, where ``M`` is a model."""
+
+    TAGS = ("·one", "·each")
+    """What pydantic puts into the path of an error; no field is called so."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        ways = {tag: handler.generate_schema(way) for tag, way in zip(self.TAGS, get_args(source), strict=True)}
+        return core_schema.tagged_union_schema(ways, lambda value: self.TAGS[isinstance(value, (list, tuple))])
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        found = handler(schema)
+        # In the form of every other choice in a profile's schema.
+        return {"anyOf": found["oneOf"]}
+
+
 def whole(low: int, high: int = MOST) -> Reads:
     """Read a whole number between two bounds, both included."""
     words = f"a whole number of at least {low}" if high == MOST else f"a whole number from {low} to {high}"

@@ -40,6 +40,13 @@ def test_options_become_arguments_of_ssh() -> None:
     assert first.options == second.options
 
 
+def test_each_host_may_be_reached_in_its_own_way() -> None:
+    options = {"hosts": ["n1", "n2"], "connect_options": [{"username": "ada"}, {"port": 2222}]}
+    first, second = hosts_of(options)
+    assert (first.options[:2], second.options[:2]) == (("-l", "ada"), ("-p", "2222"))
+    assert Ssh(environment_of({"options": options})).hosts == (first, second)
+
+
 def test_without_options_ssh_has_its_own_way() -> None:
     (host,) = hosts_of({"hosts": ["n1"]})
     assert not {"-l", "-p", "-i", "-F"} & set(host.options)

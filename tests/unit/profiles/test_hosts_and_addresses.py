@@ -32,6 +32,8 @@ def problems(tmp_path: Path, text: str) -> str:
         "system: ssh\noptions: {hosts: [node1, ada@node2, 10.0.0.1, 'fe80::1'], remote_python: [a, b, c, d]}",
         "system: ssh\nscale: {jobs: 2}\noptions: {hosts: [node1, node2], worker_options: {n_workers: 4}}",
         "system: ssh\noptions: {hosts: [n], connect_options: {username: ada, client_keys: a, known_hosts: none}}",
+        "system: ssh\noptions: {hosts: [n, m], connect_options: [{username: ada}, {port: 2222, client_keys: k}]}",
+        "system: ssh\noptions: {hosts: [n, n], connect_options: [{port: 2222}, {port: 2222}]}",
     ],
 )
 def test_what_is_right(tmp_path: Path, text: str) -> None:
@@ -53,6 +55,16 @@ def test_what_is_right(tmp_path: Path, text: str) -> None:
         ("system: ssh\noptions: {hosts: [a], remote_python: [x, y]}", "has 2 for 1 hosts"),
         ("system: ssh\nscale: {jobs: 3}\noptions: {hosts: [a, b]}", "is more than options.hosts has, 2"),
         ("system: ssh\noptions: {hosts: [a], connect_options: {password: x}}", "nobody is there to type it"),
+        ("system: ssh\noptions: {hosts: [a], connect_options: [{password: x}]}", "nobody is there to type it"),
+        ("system: ssh\noptions: {hosts: [a, b], connect_options: [{port: 1}]}", "has 1 for 2 hosts; give one for all"),
+        ("system: ssh\noptions: {hosts: [a], connect_options: [{port: x}]}", "options.connect_options[0].port = x"),
+        (
+            "system: ssh\noptions: {hosts: [a], connect_options: [{usrname: x}]}",
+            "did you mean options.connect_options.",
+        ),
+        ("system: ssh\noptions: {hosts: [a], connect_options: {prot: 1}}", "did you mean options.connect_options.port"),
+        ("system: ssh\noptions: {hosts: [a], connect_options: 7}", "options.connect_options = 7: must be a mapping"),
+        ("system: ssh\noptions: {hosts: [a, a], connect_options: [{port: 1}, {port: 2}]}", "a name of its own"),
         ("system: ssh\noptions: {hosts: [a], worker_options: {name: x}}", "Steward names the workers"),
         ("system: ssh\noptions: {hosts: [a], nprocs: 2}", "worker_options: {n_workers: N}"),
     ],

@@ -14,6 +14,7 @@ from dask_steward.profiles.fields import (
     Listed,
     MemoryLimit,
     Model,
+    OneOrEach,
     Path,
     Port,
     Positive,
@@ -158,9 +159,9 @@ class SshOptions(Options):
         "it is for SSHCluster.",
         examples=[["node1", "node2"]],
     )
-    connect_options: ConnectOptions = Field(
+    connect_options: Annotated[ConnectOptions | tuple[ConnectOptions, ...], OneOrEach()] = Field(
         default_factory=lambda: ConnectOptions(),
-        description="How they are reached.",
+        description="How they are reached: for all, or a list with one for each host.",
         examples=[{"username": "ada", "port": 22}],
     )
     worker_options: WorkerOptions = Field(
@@ -220,6 +221,21 @@ class SshProfile(Profile):
                 f"has {len(options.remote_python)} for {len(options.hosts)} hosts; give one for all, or one for each",
                 ("options", "remote_python"),
             )
+        connect = options.connect_options
+        if isinstance(connect, tuple):
+            if len(connect) != len(options.hosts):
+                yield Problem(
+                    f"has {len(connect)} for {len(options.hosts)} hosts; give one for all, or one for each",
+                    ("options", "connect_options"),
+                )
+            reached: dict[str, ConnectOptions] = {}
+            for index, (host, way) in enumerate(zip(options.hosts, connect, strict=False)):
+                if reached.setdefault(host, way) != way:
+                    yield Problem(
+                        f"reaches {host} in another way than before in the list; a host is known by its name: give the "
+                        "other one a name of its own in ~/.ssh/config",
+                        ("options", "connect_options", index),
+                    )
         asked = number(self.scale.jobs) if self.scale is not None else None
         if asked is not None and asked > len(options.hosts) > 0:
             yield Problem(f"is more than options.hosts has, {len(options.hosts)}", ("scale", "jobs"), asked, True)

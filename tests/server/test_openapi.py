@@ -26,11 +26,14 @@ from dask_steward.server.operations import VERBS, operations_of
 from dask_steward.server.routes import routes
 from tests.server.conftest import started, stop_all, until, until_ready
 from tests.server.serving import Server, folder_for
+from tests.support.foreign import foreign_scheduler
 
 pytestmark = pytest.mark.timeout(300)  # a server and a cluster come up meanwhile
 
 CHECKS = (not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance)
 EXAMPLES = 12
+REFUSED = ("scale", "adapt", "restart")
+"""What may be asked of a scheduler of somebody else, since the answer is no."""
 
 
 def test_every_verb_of_every_handler_is_in_the_document() -> None:
@@ -75,17 +78,20 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture(scope="module")
-def ids(server: Server) -> Iterator[tuple[str, str]]:
-    """The ids of a living cluster and of one that has ended."""
-    with server.client() as api:
+def ids(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str, str]]:
+    """The ids of a living cluster, of one that has ended, and of a scheduler of somebody else."""
+    with server.client() as api, foreign_scheduler(tmp_path_factory.mktemp("foreign"), 1) as scheduler:
         ended, living = started(api)["id"], started(api)["id"]
         until_ready(api, living)
         ds.get(ended).close()
         until(api, ended, lambda card: card["state"] in ("stopped", "failed"))
         # The first look at a dashboard imports bokeh, which takes its time beside other tests.
         api.get(f"clusters/{living}/dashboard/health", timeout=200)
-        yield living, ended
-    stop_all()
+        foreign = started(api, profile="address", set={"options.address": scheduler.address})["id"]
+        until_ready(api, foreign)
+        yield living, ended, foreign
+        assert scheduler.alive
+        stop_all()
 
 
 OPERATIONS = {
@@ -98,15 +104,17 @@ OPERATIONS = {
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=lambda mode: mode.value)
 @pytest.mark.parametrize("label", OPERATIONS)
 def test_nonsense_gets_a_documented_answer(
-    label: str, mode: GenerationMode, server: Server, ids: tuple[str, str]
+    label: str, mode: GenerationMode, server: Server, ids: tuple[str, str, str]
 ) -> None:
     operation = OPERATIONS[label]
     if mode is GenerationMode.NEGATIVE and not (operation.body or operation.query or operation.path_parameters):
         pytest.skip("takes nothing that could be wrong")
-    living, ended = ids
+    living, ended, foreign = ids
     # A living cluster is only looked at: what would be asked of it at random, such as a million workers, it does.
     looks = operation.method.upper() == "GET" or operation.path.endswith("/watch")
-    known = [ended, living] if looks else [ended]
+    known = [ended, living, foreign] if looks else [ended]
+    if operation.path.rpartition("/")[2] in REFUSED:
+        known.append(foreign)
     seen: set[int] = set()
 
     @settings(

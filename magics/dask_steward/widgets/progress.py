@@ -212,18 +212,24 @@ def _names(what: Iterable[Any]) -> tuple[set[str], set[str], Any]:
     from dask.base import is_dask_collection
     from dask.core import flatten
     from distributed import Future
+    from distributed.client import futures_of
     from distributed.utils import key_split_group
 
     groups: set[str] = set()
     keys: set[str] = set()
     client = None
+    expressions: list[Any] = []
     for one in _flat(what):
         if isinstance(one, Future):
             client = client or one.client
             found = [one.key]
         elif is_dask_collection(one):
-            found = list(_keys_of(one, flatten))
+            found = list(_keys_of(one.__dask_keys__(), flatten))
             groups.update(_layers_of(one))
+            if hasattr(one, "expr"):
+                expressions.append(one)
+                # What was persisted has keys of its own in front of the ones that are known there.
+                found += [future.key for future in futures_of(one)]
         else:
             raise UsageError(
                 f"A {type(one).__name__} is neither a Dask collection nor a future.",
@@ -235,6 +241,8 @@ def _names(what: Iterable[Any]) -> tuple[set[str], set[str], Any]:
                     keys.add(key)
             else:
                 groups.add(str(key_split_group(key)))
+    for form in _rewritten(expressions):
+        groups.update(str(key_split_group(key)) for key in _keys_of(form.__dask_keys__(), flatten))
     return groups, keys, client
 
 
@@ -245,19 +253,29 @@ def _is_submitted(what: Iterable[Any]) -> bool:
     return any(futures_of(one) for one in _flat(what))
 
 
-def _keys_of(collection: Any, flatten: Callable[..., Iterable[Any]]) -> Iterator[Any]:
-    """Yield keys of a collection, one of each group at least, as it stands and as Dask would compute it."""
-    forms = [collection]
-    optimize = getattr(collection, "optimize", None)
-    if hasattr(collection, "expr") and callable(optimize):
-        forms.append(optimize())  # other names: expressions are rewritten before they are computed
+def _keys_of(keys: Any, flatten: Callable[..., Iterable[Any]]) -> Iterator[Any]:
+    """Yield one key of each group."""
     seen: set[Any] = set()
-    for form in forms:
-        for key in flatten(form.__dask_keys__()):
-            name = key[0] if isinstance(key, tuple) else key
-            if name not in seen:
-                seen.add(name)
-                yield key
+    for key in flatten(keys):
+        name = key[0] if isinstance(key, tuple) else key
+        if name not in seen:
+            seen.add(name)
+            yield key
+
+
+def _rewritten(expressions: list[Any]) -> Iterator[Any]:
+    """Yield expressions as Dask submits them: it rewrites them before, and each way gives other names."""
+    yield from (one.optimize() for one in expressions)  # as a collection's own persist does
+    try:
+        from dask._expr import FinalizeCompute
+        from dask.base import collections_to_expr
+    except ImportError:  # before Dask 2025.4 there was no other way
+        return
+    alone = [[one] for one in expressions]
+    for some in alone if len(alone) == 1 else [expressions, *alone]:
+        expression = collections_to_expr(some)
+        yield expression.optimize()  # as dask.persist does
+        yield FinalizeCompute(expression).optimize()  # as every compute does
 
 
 def _layers_of(collection: Any) -> Iterator[str]:

@@ -15,7 +15,6 @@ from distributed import Client
 import dask_steward as ds
 from tests.faces.notebook import LIMIT
 
-
 ROWS, PARTS = 1000, 8
 
 

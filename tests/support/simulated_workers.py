@@ -109,6 +109,8 @@ class SimulatedWorker:
         self._wire = Wire(self)
         self._ready: deque[dict[str, Any]] = deque()
         self._running: set[str] = set()
+        # The run that each task was last ordered for: the answer to an earlier one is refused, and the task begun anew.
+        self._runs: dict[str, int] = {}
         self._stored = 0
         self._life: asyncio.Task[None] | None = None
 
@@ -183,18 +185,29 @@ class SimulatedWorker:
     def told(self, message: dict[str, Any]) -> None:
         """Take an order."""
         if message["op"] == "compute-task":
-            self._ready.append(message)
+            known = message["key"] in self._runs
+            self._runs[message["key"]] = message["run_id"]
+            if not known:
+                self._ready.append(message)
             self._next()
         elif message["op"] == "steal-request":
-            state = "executing" if message["key"] in self._running else None
-            stimulus = message["stimulus_id"]
-            self._wire.say(op="steal-response", key=message["key"], state=state, stimulus_id=stimulus)
+            key, stimulus = message["key"], message["stimulus_id"]
+            state = "executing" if key in self._running else "ready" if key in self._runs else None
+            if state == "ready":
+                del self._runs[key]
+            self._wire.say(op="steal-response", key=key, state=state, stimulus_id=stimulus)
+        elif message["op"] == "free-keys":
+            for key in message["keys"]:
+                if key not in self._running:
+                    self._runs.pop(key, None)
         elif message["op"] in ("close", "close-stream"):
             self.stop()
 
     def _next(self) -> None:
         while self._ready and len(self._running) < self._threads:
             task = self._ready.popleft()
+            if task["key"] not in self._runs or task["key"] in self._running:
+                continue  # given back meanwhile
             self._running.add(task["key"])
             asyncio.get_running_loop().call_later(TASK_SECONDS, self._finish, task)
 
@@ -206,7 +219,7 @@ class SimulatedWorker:
             op="task-finished",
             status="OK",
             key=task["key"],
-            run_id=task["run_id"],
+            run_id=self._runs.pop(task["key"]),
             nbytes=RESULT_BYTES,
             type=b"",
             typename="ndarray",

@@ -144,6 +144,22 @@ async def test_several_at_once_are_told_apart(setup: Setup) -> None:
     assert [(each["name"], each["total"]) for each in found] == [("slow", 6), ("double", 8)]
 
 
+async def test_one_function_for_two_clients_at_once_is_counted_by_both(setup: Setup) -> None:
+    """As docs/progress.md says: they share one group of tasks, and a look at each task would cost too much."""
+    async with Client(setup.scheduler.address, asynchronous=True) as other:
+        mine = setup.client.map(slow, range(8))
+        while not setup.all():
+            await asyncio.sleep(0.02)
+        theirs = other.map(slow, range(100, 108))
+        await setup.client.gather(mine)
+        await other.gather(theirs)
+        one, two = await setup.ended(2)
+
+    assert (one["client"], two["client"]) == (setup.client.id, other.id)
+    assert counts(one)[:2] == (16, 16)
+    assert 8 <= two["done"] == two["total"] <= 16  # what was done before is none of it
+
+
 async def test_an_error_is_shown_with_task_worker_and_traceback(setup: Setup) -> None:
     futures = setup.client.map(breaks, range(6))
     await setup.client.gather(futures, errors="skip")

@@ -265,6 +265,8 @@ def _keys_of(keys: Any, flatten: Callable[..., Iterable[Any]]) -> Iterator[Any]:
 
 def _rewritten(expressions: list[Any]) -> Iterator[Any]:
     """Yield expressions as Dask submits them: it rewrites them before, and each way gives other names."""
+    if not expressions:
+        return
     yield from (one.optimize() for one in expressions)  # as a collection's own persist does
     try:
         from dask._expr import FinalizeCompute

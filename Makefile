@@ -44,7 +44,7 @@ demo: setup
 
 # Lint and quick tests come first: most mistakes are found within a minute.
 # The documentation is built by tests/docs. Where processes mostly wait for each other there are more of them than cores.
-# The fault suite is alone on the machine: it asks how soon after a death the
+# In the fault suite no more than two: it asks how soon after a death the
 # last job was gone.
 test: system lint lint-lab
 	@$(NODE) jest --silent
@@ -53,7 +53,7 @@ test: system lint lint-lab
 	@$(PY) -m pytest -n 4 --dist loadscope tests/server
 	@$(PY) -m pytest -n 2 --dist loadscope tests/ui tests/packaging
 	@$(PY) -m pytest -n 3 --dist loadscope tests/contract tests/faces tests/examples
-	@$(PY) -m pytest tests/faults
+	@$(PY) -m pytest -n 2 --dist loadscope tests/faults
 
 test-quick: setup
 	@$(PY) -m pytest -n 2 --dist loadscope tests/unit

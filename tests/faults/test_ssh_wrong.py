@@ -137,7 +137,7 @@ def test_one_host_of_two_is_wrong(stage: Stage, sshd: PrivateSshd) -> None:
     stage.profile("half", text)
     with ds.start("half") as cluster:
         state = cluster.state
-        assert state["workers"] == {"asked": 2, "queued": 1, "running": 1, "lost": 0}
+        assert (state["workers"]["asked"], state["workers"]["running"]) == (2, 1)
         words = "host no-such-host.invalid: its name is not known"
         wait_until("the reason is told", lambda: words in str(cluster.state["reason"]))
         assert any("no-such-host.invalid" in one for one in state["warnings"])

@@ -24,7 +24,7 @@ from dask_steward.errors import StartFailed
 #: Seconds to find out whether anybody listens, for Dask's greeting, and for the first answer.
 PROBE_LIMIT, CONNECT_LIMIT, ANSWER_LIMIT = 4.0, 5.0, 5.0
 #: Seconds for which a scheduler file may be only half there: it is being written.
-FILE_PATIENCE = 2.0
+FILE_PATIENCE = 3.0
 _ENCRYPTED = ("tls", "wss")
 _FILES = "options.tls (ca, cert, key), or distributed.comm.tls in Dask's configuration"
 

@@ -12,6 +12,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 repo=$PWD
 venv=.venv
 stamp=$venv/.steward-setup
+# The JupyterLab half as it is built, and where JupyterLab looks for it.
+built=magics/dask_steward/labextension
+linked=$venv/share/jupyter/labextensions/dask-steward
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 shout() { printf '\n**** setup: %s\n\n' "$*" >&2; }
@@ -168,7 +171,9 @@ setup_python() {
     fi
     venv_is_ours || rm -rf "$venv"
     # An editable install wants the folder of the JupyterLab half, which `setup.sh lab` fills.
-    mkdir -p .cache magics/dask_steward/labextension
+    mkdir -p .cache $built
+    # Through the link that `setup.sh lab` has made it would write into that very folder, and fail the next time.
+    rm -rf "$linked" $built/install.json
     if ! { uv=$(find_uv) && with_uv "$uv"; }; then
         with_pip
     fi
@@ -201,23 +206,30 @@ install_node_modules() {
     printf '%s' "$want" >node_modules/.steward-setup
 }
 
+link_lab() {
+    # A link, so that what is built anew is there at once (an editable install has copied what was there then).
+    [ -L "$linked" ] && return 0
+    rm -rf "$linked"
+    mkdir -p "$(dirname "$linked")"
+    ln -s "$repo/$built" "$linked"
+}
+
 setup_lab() {
-    local want built=magics/dask_steward/labextension
+    local want
     if ! node_is_new_enough; then
         shout "the JupyterLab extension cannot be built: Node 20.19, or 22.12 and newer, is not on PATH"
         return 0
     fi
     install_node_modules
     want=$(lab_fingerprint)
-    [ -e .cache/lab-built ] && [ "$(cat .cache/lab-built)" = "$want" ] && [ -e $built/package.json ] &&
-        [ -e magics/dask_steward/widgets/static/widget.js ] && return 0
+    if [ -e .cache/lab-built ] && [ "$(cat .cache/lab-built)" = "$want" ] && [ -e $built/package.json ] &&
+        [ -e magics/dask_steward/widgets/static/widget.js ]; then
+        link_lab
+        return 0
+    fi
     say "building the JupyterLab extension and the notebook's widget"
     PATH=$repo/$venv/bin:$PATH jlpm build:prod >.cache/lab-build.log 2>&1 || { tail -n 40 .cache/lab-build.log >&2; return 1; }
-    # A link, so that what is built anew is there at once (an editable install has copied an empty folder).
-    local linked=$venv/share/jupyter/labextensions/dask-steward
-    rm -rf "$linked"
-    mkdir -p "$(dirname "$linked")"
-    ln -s "$repo/$built" "$linked"
+    link_lab
     printf '%s' "$want" >.cache/lab-built
 }
 

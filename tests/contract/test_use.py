@@ -51,6 +51,7 @@ STATE: dict[str, Any] = {
     "tasks": {"groups": list, "per_second": NUMBER},
     "scheduler": {"address": str, "dashboard": TEXT_OR_NONE, "dashboard_reason": TEXT_OR_NONE},
     "holdings": list,
+    "defences": list,
     "spend": {"core_seconds_held": NUMBER, "core_seconds_busy": NUMBER},
     "cores_held": int,
     "idle_since": (int, float, type(None)),
@@ -72,6 +73,7 @@ HOLDING: dict[str, Any] = {
     "group": TEXT_OR_NONE,
     "ends": (int, float, type(None)),
     "key": str,
+    "link": TEXT_OR_NONE,
 }
 
 

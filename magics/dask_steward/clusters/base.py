@@ -59,7 +59,8 @@ class Counts:
 class HoldingView:
     """One holding as every face shows it; times in seconds since the epoch.
 
-    Its `key` is our own name for it, unique in its cluster, also while there is no id yet.
+    Its `key` is our own name for it, unique in its cluster, also while there is no id yet; `link` is the manager's own
+    page of it.
     """
 
     kind: str
@@ -72,6 +73,7 @@ class HoldingView:
     group: str | None = None
     ends: float | None = None
     key: str = ""
+    link: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from dask_steward.clusters.base import HoldingView, Site, Workforce
+from dask_steward.clusters.defences import Defence
 from dask_steward.errors import StartFailed
 from dask_steward.ledger.holdings import HoldingsLog
 
@@ -137,6 +138,10 @@ class System(abc.ABC):
 
     def holdings(self) -> list[HoldingView]:
         """Return what is held for the scheduler."""
+        return []
+
+    def defences(self) -> list[Defence]:
+        """Return what would give the workers back without keeper and guard, and until when."""
         return []
 
     def core_seconds(self) -> float:

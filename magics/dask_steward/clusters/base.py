@@ -6,7 +6,7 @@ import abc
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from dask_steward.errors import UsageError, WrongState
 from dask_steward.ledger.holdings import HoldingsLog
@@ -213,6 +213,9 @@ class Workforce(abc.ABC):
     failure: str | None = None
     lost_for_good: bool = False
     following: set[str] = field(default_factory=set)
+
+    #: What a person calls one unit.
+    noun: ClassVar[str] = "job"
 
     @property
     @abc.abstractmethod

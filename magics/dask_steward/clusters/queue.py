@@ -69,6 +69,7 @@ class QueueWorkforce(Workforce):
     ) -> None:
         super().__init__(site)
         self.roster = Roster(site, manager, queue, line, groups, log_of, self.warnings)
+        self.roster.noun = self.noun
         self._leaver = Leaver(self.roster)
         self._submitter = Submitter(self.roster, self._leaver)
         self._watcher = Watcher(self.roster, self._leaver)
@@ -154,12 +155,14 @@ class QueueWorkforce(Workforce):
         if waiting:
             # The one that is to start first speaks for all: they wait for the same thing in the same queue.
             first = min(waiting, key=lambda job: (job.expected_start or float("inf"), job.since, job.key))
-            return f"{len(waiting)} of {wanted} jobs wait: {first.reason or 'submitted'}"
+            return f"{len(waiting)} of {wanted} {roster.noun}s wait: {first.reason or 'submitted'}"
         unanswered = [job for job in roster.jobs.values() if job.step == "intended" and job.uncertain_since]
         if unanswered:
-            return f"{len(unanswered)} of {wanted} jobs have no answer to their submit: {unanswered[-1].reason}"
+            return (
+                f"{len(unanswered)} of {wanted} {roster.noun}s have no answer to their submit: {unanswered[-1].reason}"
+            )
         starting = [job for job in roster.jobs.values() if job.step in ("intended", "running") and not job.leaving]
-        return f"{len(starting)} of {wanted} jobs are starting" if starting else None
+        return f"{len(starting)} of {wanted} {roster.noun}s are starting" if starting else None
 
     def core_seconds(self) -> float:
         now = time.time()

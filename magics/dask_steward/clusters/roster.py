@@ -82,6 +82,7 @@ class Roster:
         self.groups = dict(groups)
         self.log_of = log_of
         self.kind = "job"
+        self.noun = "job"  # what a person calls one of them
         self.frames = True  # whether a log's stack frames are quoted
         self.warnings = warnings
         self.jobs: dict[str, Job] = {}
@@ -157,11 +158,15 @@ class Roster:
 
     def lose(self, job: Job, why: str, log: str) -> Loss:
         """Take a job off that went by itself; what its log says last is kept."""
-        known = f"job {job.id}: {why}" if job.id else why
+        known = f"{self.named(job.id)}: {why}" if job.id else why
         loss = Loss(job.id, job.group, job.node, time.time(), known, log)
         self.losses.append(loss)
         job.to("lost", known)
         return loss
+
+    def named(self, id: str) -> str:
+        """Return what a person calls one: ``job 12``; an id that says itself what it is needs no word before it."""
+        return id if id.startswith(self.noun) else f"{self.noun} {id}"
 
     def last_words(self, job: Job) -> str:
         """Return the end of a job's log, where the cause of an early death stands."""

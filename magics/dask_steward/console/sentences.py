@@ -211,9 +211,14 @@ def cluster_text(state: State) -> str:
         "\n".join(computed),
         groups_table(state.get("groups") or {}),
         holdings_table(holdings) if holdings else "",
-        losses_text(state.get("losses") or ()),
+        losses_text(state.get("losses") or (), unit_noun(state)),
     ]
     return "\n\n".join(part for part in parts if part)
+
+
+def unit_noun(state: State) -> str:
+    """Return what a person calls the units of a cluster: jobs of a queue, containers of YARN."""
+    return "container" if state.get("system") == "yarn" else "job"
 
 
 def _has_page(holding: State) -> bool:

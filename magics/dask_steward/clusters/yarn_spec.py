@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from dask_steward.clusters import yarn_environment, yarn_scripts
+from dask_steward.clusters import dask_yarn_scripts, yarn_environment
 from dask_steward.clusters.yarn_settings import Setting, settings
 from dask_steward.errors import StartFailed
 
@@ -342,8 +342,8 @@ def _read(given: Setting) -> skein.ApplicationSpec:
         ) from error
 
 
-def _role(service: skein.Service, role: str, field: str) -> tuple[Role, yarn_scripts.Script]:
-    script = yarn_scripts.read(service.script, role, field)
+def _role(service: skein.Service, role: str, field: str) -> tuple[Role, dask_yarn_scripts.Script]:
+    script = dask_yarn_scripts.read(service.script, role, field)
     files, env = dict(service.files), dict(service.env)
     return Role(service.resources, files, env, script.prologue, script.python, script.epilogue), script
 

@@ -218,6 +218,11 @@ class Workforce(abc.ABC):
     noun: ClassVar[str] = "job"
 
     @property
+    def up(self) -> bool:
+        """Whether it can have workers at all by now: what holds them may have to be there first."""
+        return True
+
+    @property
     @abc.abstractmethod
     def unit(self) -> dict[str, float]:
         """What one unit brings: ``workers``, ``cores`` and ``memory`` (bytes)."""

@@ -110,7 +110,7 @@ def render(
         Names of the manager's own variables; those of an array are not set in a single job.
     """
     exports = [f"  export {name}={shlex.quote(value)}" for name, value in environment.items()]
-    return _template().substitute(
+    return shell("job.sh").substitute(
         header=shape.header,
         tag=tag,
         key=key,
@@ -147,5 +147,6 @@ class _Shell(Template):
 
 
 @functools.cache
-def _template() -> Template:
-    return _Shell(files("dask_steward.clusters").joinpath("job.sh").read_text(encoding="utf-8"))
+def shell(name: str) -> Template:
+    """Return one of the scripts beside this file, with ``@{name}`` in it for what is filled in."""
+    return _Shell(files("dask_steward.clusters").joinpath(name).read_text(encoding="utf-8"))

@@ -179,6 +179,11 @@ class QueueWorkforce(Workforce):
 
     # -- the loop --
 
+    @property
+    def may_submit(self) -> bool:
+        """Whether the manager takes submits now."""
+        return True
+
     def start(self) -> None:
         """Start the reconcile loop."""
         self._reconciling = asyncio.create_task(self._reconcile())
@@ -186,19 +191,20 @@ class QueueWorkforce(Workforce):
     def heard(self, event: Event) -> None:
         """Take in what the line says."""
         self._watcher.heard(event)
-        self._news()
+        self.news()
 
     def joined(self, address: str, name: str) -> None:
         """A worker has connected."""
         self._watcher.joined(address, name)
-        self._news()
+        self.news()
 
     def left(self, address: str) -> None:
         """A worker has gone."""
         self._watcher.left(address)
-        self._news()
+        self.news()
 
-    def _news(self) -> None:
+    def news(self) -> None:
+        """Look at once, and show what is new."""
         self.roster.wake.set()
         self.site.changed()
 
@@ -207,7 +213,8 @@ class QueueWorkforce(Workforce):
         while not roster.closing:
             roster.wake.clear()
             try:
-                await self._submitter.submit_missing()
+                if self.may_submit:
+                    await self._submitter.submit_missing()
                 if roster.holding:
                     await self._watcher.ask(self._interval())
                     await self._leaver.cancel_again()
@@ -284,7 +291,7 @@ class QueueWorkforce(Workforce):
         self.roster.wake.set()
         async with self._scaling[group]:
             await self._leaver.shrink(found)
-        self._news()
+        self.news()
 
     async def release(self, urgent: bool) -> str | None:
         left = await self._leaver.release(lambda: len(self._submitter.in_flight), urgent)

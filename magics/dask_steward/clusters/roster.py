@@ -87,6 +87,7 @@ class Roster:
         self.warnings = warnings
         self.jobs: dict[str, Job] = {}
         self.losses: deque[Loss] = deque(maxlen=LOSSES_SHOWN)
+        self.lost = 0  # all losses so far
         self.wake = asyncio.Event()
         self.unknown: str | None = None
         self.fatal: str | None = None  # why no job can ever work
@@ -161,6 +162,7 @@ class Roster:
         known = f"{self.named(job.id)}: {why}" if job.id else why
         loss = Loss(job.id, job.group, job.node, time.time(), known, log)
         self.losses.append(loss)
+        self.lost += 1
         job.to("lost", known)
         return loss
 
@@ -193,8 +195,8 @@ def without_frames(lines: Iterable[str]) -> list[str]:
 def key_of(status: JobStatus) -> str:
     """Return our key of a job: ``j3``, or ``j3.7`` for a task of an array."""
     batch = str(status.comment or "").rpartition(":")[2]
-    task = status.id.partition("_")[2]
-    return f"{batch}.{task}" if task else batch
+    array, _, task = status.id.partition("_")
+    return f"{batch}.{task}" if task and array.isdigit() else batch
 
 
 def quoted(log: str) -> str:

@@ -27,6 +27,7 @@ _SYSTEMS = {
     "local": ("dask_steward.clusters.local_system", "LocalSystem"),
     "ssh": ("dask_steward.clusters.ssh", "SshSystem"),
     "slurm": ("dask_steward.clusters.slurm", "SlurmSystem"),
+    "yarn": ("dask_steward.clusters.yarn", "YarnSystem"),
 }
 
 

@@ -257,7 +257,7 @@ class Keeper:
             return
         counts = workforce.counts()
         reason = workforce.reason()
-        if counts.running >= counts.asked:
+        if counts.running >= counts.asked and workforce.up:
             state = "running"
         elif counts.running + counts.queued < counts.asked and (counts.running or self.was_ready):
             state = "degraded"  # something is lost or refused, and nothing is on its way in its place

@@ -137,7 +137,7 @@ def remove_logs(entry: entries.Entry) -> bool:
         os.unlink(path)
     else:
         shutil.rmtree(path, ignore_errors=True)
-    for name in (entries.LOG, "guard.log"):
+    for name in (entries.LOG, "guard.log", "driver.log"):
         try:
             os.unlink(os.path.join(entry.folder, name))
         except OSError:

@@ -54,7 +54,9 @@ def ending(jobs: Iterable[JobStatus]) -> list[str]:
 
 def unanswered(entry: Entry) -> list[holdings.Holding]:
     """Return the submits that were announced and never got an answer: their jobs may still appear."""
-    return [one for one in entry.holdings().values() if one.kind != "process" and one.step == holdings.INTENT]
+    # A container goes with its application, whether it was asked for or not.
+    kinds = ("process", "container")
+    return [one for one in entry.holdings().values() if one.kind not in kinds and one.step == holdings.INTENT]
 
 
 def forget_private(entry: Entry) -> None:

@@ -1,0 +1,119 @@
+"""Clusters on YARN: an application that holds the line, and workers in its containers; the scheduler in the keeper."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from distributed.comm.addressing import get_address_host, get_address_host_port
+
+from dask_steward import managers
+from dask_steward.clusters import yarn_script, yarn_spec
+from dask_steward.clusters.agent import Agent
+from dask_steward.clusters.base import MAIN, HoldingView, Site, Workforce
+from dask_steward.clusters.groups import Group
+from dask_steward.clusters.line import Event
+from dask_steward.clusters.lined import LinedSystem
+from dask_steward.clusters.reach import contact_of
+from dask_steward.clusters.systems import SchedulerStart
+from dask_steward.clusters.yarn_application import YarnApplication
+from dask_steward.clusters.yarn_containers import ContainerQueue, Containers
+from dask_steward.clusters.yarn_driver import Driver, load_skein
+from dask_steward.clusters.yarn_settings import scheduler_arguments
+from dask_steward.clusters.yarn_workforce import YarnWorkforce
+
+#: Masters that an application may have one after the other where the scheduler is here: another one costs seconds and
+#: nothing computed.
+ATTEMPTS = 2
+
+
+class YarnSystem(LinedSystem):
+    """An application of YARN."""
+
+    def prepare(self) -> None:
+        super().prepare()
+        load_skein(self.folder)
+        self._plan = yarn_spec.plan(self.options)
+        self._manager: Any = managers.get("yarn", dict(os.environ))
+        self._driver = Driver(self.folder)
+        self._application: YarnApplication | None = None
+        self._changed = lambda: None
+
+    def facts(self) -> dict[str, Any]:
+        return {"manager": self._manager.remembered()}
+
+    def scheduler_arguments(self) -> dict[str, Any]:
+        return scheduler_arguments(self.options)
+
+    async def start_agent(self, start: SchedulerStart) -> Agent:
+        start.waiting("the driver that speaks to YARN is starting")
+        driver = asyncio.create_task(self._driver.start())
+        try:
+            agent = await super().start_agent(start)
+        except BaseException:
+            driver.cancel()
+            raise
+        own = self.scheduler_arguments()
+        self.open_line(get_address_host(agent.address), bind=bool({"interface"} & set(own)))
+        await driver
+        self._application = application = YarnApplication(
+            self._driver, self._manager, start.log, tag=self.tag, changed=lambda: self._changed()
+        )
+        address = contact_of(agent.address, own.get("contact_address"))
+        ends = self.ends(*get_address_host_port(address))
+        self._shape = yarn_script.worker_shape(self._plan, address, start.tls)
+        environment = {str(key): str(value) for key, value in (self.profile.get("environment") or {}).items()}
+        script = yarn_script.worker_script(self._shape, tag=self.tag, line=ends, environment=environment)
+        spec = yarn_script.completed(
+            self._plan.spec,
+            tag=self.tag,
+            script=script,
+            master=yarn_script.master_script(tag=self.tag, line=ends),
+            tls=start.tls,
+            max_attempts=ATTEMPTS,
+        )
+        start.waiting("the application is submitted to YARN")
+        await application.submit(spec)
+        return agent
+
+    def holdings(self) -> list[HoldingView]:
+        return self._application.holdings() if self._application is not None else []
+
+    def core_seconds(self) -> float:
+        return self._application.core_seconds() if self._application is not None else 0.0
+
+    def cores_held(self) -> int:
+        return self._application.cores_held() if self._application is not None else 0
+
+    def heard(self, event: Event) -> None:
+        if event.key == yarn_script.KEY and self._workforce is None and self._application is not None:
+            self._application.doubt()
+        super().heard(event)
+
+    def workforce(self, site: Site, ask: Mapping[str, Any]) -> tuple[Workforce, int]:
+        application = self._application
+        if application is None:
+            raise RuntimeError("no application was submitted")
+        plan = self._plan
+        containers = Containers(application, self.tag, plan.worker.resources.vcores)
+        resources = dict(plan.worker_options.get("resources") or {})
+        group = Group(MAIN, self._shape, lambda batch, count: "", resources=resources)
+        made = YarnWorkforce(
+            site, containers, ContainerQueue(containers), {MAIN: group}, line=self.line, log_of=self.log_of
+        )
+        made.belong(application, containers, plan.restarts)
+        self._workforce = made
+        self._changed = made.news
+        made.start()
+        if ask:
+            return made, made.units_for(ask)
+        # Where nobody says a number it is one: with none, the first computation would wait for ever.
+        return made, 1 if plan.workers is None else plan.workers
+
+    async def release(self) -> str | None:
+        left = await self._application.release() if self._application is not None else None
+        await super().release()
+        await asyncio.to_thread(self._driver.stop)
+        return left

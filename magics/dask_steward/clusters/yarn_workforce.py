@@ -1,0 +1,107 @@
+"""Workers in the containers of an application: jobs of a queue whose queue has to be opened first, and may close."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import ClassVar
+
+from dask_steward.clusters.base import MAIN
+from dask_steward.clusters.line import Event
+from dask_steward.clusters.queue import BUSY_INTERVAL, QueueWorkforce
+from dask_steward.clusters.yarn_application import YarnApplication
+from dask_steward.clusters.yarn_containers import Containers
+from dask_steward.clusters.yarn_script import KEY
+
+#: Seconds that workers have to leave at the scheduler's word, before their containers are ended.
+LEAVE_LIMIT = 1.0
+
+
+class YarnWorkforce(QueueWorkforce):
+    """Containers of one application."""
+
+    noun: ClassVar[str] = "container"
+
+    def belong(self, application: YarnApplication, containers: Containers, restarts: int | None) -> None:
+        """Take over whose containers they are, and how many lost ones are replaced (None, or -1: all)."""
+        self.application, self._containers = application, containers
+        self._restarts = None if restarts is None or restarts < 0 else restarts
+        self.roster.kind = "container"
+        # dask_spec tells a cause in a chain of errors, each with its stack.
+        self.roster.frames = False
+
+    @property
+    def up(self) -> bool:
+        return self.application.client is not None or self.application.attempt > 0
+
+    def reason(self) -> str | None:
+        application = self.application
+        if application.client is None and application.over is None:
+            if application.unknown is not None:
+                return f"unknown: {application.unknown}"
+            return f"application {application.id or ''}".rstrip() + f": {application.reason or application.step}"
+        return super().reason()
+
+    @property
+    def may_submit(self) -> bool:
+        return self.application.client is not None
+
+    def heard(self, event: Event) -> None:
+        if event.key == KEY:
+            if event.up:
+                self.application.node = event.node
+            # A master that comes or goes is a master to look at.
+            self.application.doubt()
+            self.news()
+        else:
+            super().heard(event)
+
+    def _interval(self) -> float:
+        # A question to the application's master costs some milliseconds.
+        return min(super()._interval(), 5.0) if self.may_submit else BUSY_INTERVAL
+
+    def _judge(self) -> None:
+        roster, application = self.roster, self.application
+        if application.over is not None and not roster.closing:
+            roster.fatal = f"Application {application.id} is over: {application.over}"
+            self.lost_for_good = True
+        elif self._restarts is not None and roster.lost > self._restarts:
+            group = roster.groups[MAIN]
+            group.refusal = group.refusal or (
+                f"{roster.lost} containers were lost, and options.worker_restarts has only {self._restarts} replaced"
+            )
+        super()._judge()
+
+    async def scale(self, units: int, group: str = MAIN, *, renew: bool = False) -> None:
+        if renew:
+            self.roster.lost = 0
+        await super().scale(units, group, renew=renew)
+
+    async def release(self, urgent: bool) -> str | None:
+        """Let all workers go, then end the application with all containers, and look until YARN says that it is gone.
+
+        YARN alone would miss the workers on a node whose NodeManager it has lost.
+        """
+        roster = self.roster
+        roster.closing = self._containers.closing = True
+        for group in roster.groups.values():
+            group.wanted = 0
+        for job in roster.holding:
+            roster.line.unwanted(job.key)
+        workers = {job.key: sorted(job.workers) for job in roster.holding if job.workers}
+        if workers and not urgent:
+            try:
+                emptied = roster.site.agent.drain(workers, finish=0.0, move=0.0, lose=True)
+                await asyncio.wait_for(emptied, LEAVE_LIMIT)
+            except asyncio.TimeoutError:
+                pass  # they hold the line, too
+            except Exception as error:  # noqa: BLE001  # whatever happens in Dask, the application is ended
+                roster.warn(f"the workers could not be told to leave: {error}")
+        left = await self.application.release()
+        if left is None:
+            gone = roster.holding
+            for job in gone:
+                job.workers.clear()
+                job.to("released", "given back")
+            roster.released(gone, "given back")
+        await super().release(urgent)
+        return left

@@ -215,7 +215,9 @@ class PrivateYarn(YarnRest):
             if self._running(other):
                 self.run("yarn", "rmadmin", "-transitionToStandby", other, check=False)
         deadline = time.monotonic() + READY
-        while (done := self.run("yarn", "rmadmin", "-transitionToActive", id, check=False)).returncode != 0:
+        while (
+            done := self.run("yarn", "rmadmin", "-transitionToActive", "--forceactive", id, check=False)
+        ).returncode != 0:
             if time.monotonic() > deadline:
                 raise RuntimeError(f"private YARN: {id} does not become active: {done.stderr}\n{self.logs()}")
         self.web = self._webs[self.knobs.rm_ids.index(id)]

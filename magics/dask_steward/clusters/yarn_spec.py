@@ -8,6 +8,7 @@ that builder argument by argument in ``tests/unit/clusters/test_yarn_spec.py``.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import json
@@ -15,11 +16,12 @@ import math
 import os
 import secrets
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from dask_steward.clusters import dask_yarn_scripts, yarn_environment
+from dask_steward.clusters.yarn_environment import Prepared
 from dask_steward.clusters.yarn_settings import Setting, settings
 from dask_steward.errors import StartFailed
 
@@ -121,7 +123,7 @@ def specification(options: Mapping[str, Any]) -> skein.ApplicationSpec:
     return plan(options).spec
 
 
-def plan(options: Mapping[str, Any]) -> Plan:
+def plan(options: Mapping[str, Any], prepared: Prepared | None = None) -> Plan:
     """Return the application that a profile's options ask for, and its pieces.
 
     Parameters
@@ -129,6 +131,8 @@ def plan(options: Mapping[str, Any]) -> Plan:
     options : mapping
         The profile's, plain. What is not given comes from ``yarn.*`` of Dask's configuration. Nothing of either is
         changed.
+    prepared : Prepared, optional
+        The environment, once `prepare` has seen to it; without it the archive is where the options say.
 
     Raises
     ------
@@ -138,7 +142,23 @@ def plan(options: Mapping[str, Any]) -> Plan:
     held = settings(options)
     if held["specification"].value:
         return _of_specification(held["specification"])
-    return _of_arguments(held)
+    return _of_arguments(held, prepared)
+
+
+async def prepare(plan: Plan, waiting: Callable[[str], None]) -> Prepared | None:
+    """See to the environment of a plan, which is made once more with what this returns; see `yarn_environment.prepare`.
+
+    Raises
+    ------
+    StartFailed
+        If it, or a file that a specification names, is not there or does not fit.
+    """
+    if plan.environment is not None:
+        return await yarn_environment.prepare(plan.environment, user=plan.spec.user, waiting=waiting)
+    roles = [*plan.spec.services.values(), plan.spec.master]
+    sources = {file.source for role in roles for file in role.files.values()}
+    await asyncio.to_thread(yarn_environment.check_files, sorted(sources))
+    return None
 
 
 def worker_command(plan: Plan, address: str, on_node: Mapping[str, str]) -> str:
@@ -174,14 +194,18 @@ def memory_mib(bytes_: float) -> int:
     return math.ceil(bytes_ / _MIB)
 
 
-def _of_arguments(held: Mapping[str, Setting]) -> Plan:
+def _of_arguments(held: Mapping[str, Setting], prepared: Prepared | None) -> Plan:
     import skein
 
     def value(name: str) -> Any:
         return held[name].value
 
-    activation = yarn_environment.activation(str(value("environment")))
-    files = {name: skein.File(source, type="ARCHIVE") for name, source in activation.files.items()}
+    prepared = prepared or Prepared(str(value("environment")))
+    activation = yarn_environment.activation(prepared.name)
+    visibility = "PRIVATE" if prepared.shared else "APPLICATION"
+    files = {
+        name: skein.File(source, type="ARCHIVE", visibility=visibility) for name, source in activation.files.items()
+    }
     memory = memory_mib(value("worker_memory"))
     worker = Role(
         skein.Resources(memory=memory, vcores=int(value("worker_vcores")), gpus=int(value("worker_gpus"))),

@@ -104,7 +104,8 @@ class Queue:
     default_lifetime, maximum_lifetime : float, optional
         Seconds after which its applications are ended: where nobody says otherwise, and in any case.
     submit : str, optional
-        Who may submit: ``*``, or users and groups as YARN writes them; None where it does not tell.
+        Who may submit, to it or to a queue above it: ``*``, or users and groups as YARN writes them
+        (``ann,bob physics``); None where it does not tell.
     """
 
     name: str
@@ -268,12 +269,12 @@ def queues(scheduler: Mapping[str, Any]) -> tuple[Queue, ...]:
     return tuple(_capacity(root, "root"))
 
 
-def _capacity(raw: Mapping[str, Any], path: str, above: str = "") -> Iterable[Queue]:
+def _capacity(raw: Mapping[str, Any], path: str, above: str | None = None) -> Iterable[Queue]:
     inner = _list(raw.get("queues"), "queue")
-    submit = _submitters(raw, above)
+    submit = _either(above, _submitters(raw))
     for one in inner:
         name = str(one.get("queueName") or "")
-        yield from _capacity(one, str(one.get("queuePath") or f"{path}.{name}"), submit or "")
+        yield from _capacity(one, str(one.get("queuePath") or f"{path}.{name}"), submit)
     if inner or path == "root":
         return
     labels = raw.get("nodeLabels") or ()
@@ -317,13 +318,29 @@ def _fair(raw: Mapping[str, Any]) -> Iterable[Queue]:
     )
 
 
-def _submitters(raw: Mapping[str, Any], above: str) -> str | None:
-    """Return who may submit to a queue: whoever may to one above it may here."""
+def _submitters(raw: Mapping[str, Any]) -> str | None:
     for one in _list(raw.get("queueAcls"), "queueAcl"):
         if str(one.get("accessType") or "").upper() in ("SUBMIT_APP", "SUBMIT_APPLICATIONS"):
-            here = str(one.get("accessControlList") or "").strip()
-            return "*" if "*" in (here, above) else ", ".join(filter(None, (above, here)))
-    return above or None
+            # A blank before groups says that no user is named.
+            return str(one.get("accessControlList") or "").rstrip()
+    return None
+
+
+def _either(above: str | None, here: str | None) -> str | None:
+    """Return who may submit: whoever may to a queue may to all below it.
+
+    >>> _either("ann", "bob,ann physics"), _either("*", ""), _either(None, "")
+    ('ann,bob physics', '*', '')
+    """
+    if above is None or here is None:
+        return above if here is None else here
+    if "*" in (above, here):
+        return "*"
+    parts = [(text.partition(" ")[0], text.partition(" ")[2]) for text in (above, here)]
+    users, groups = (
+        ",".join(dict.fromkeys(name for part in parts for name in part[index].split(",") if name)) for index in (0, 1)
+    )
+    return f"{users} {groups}".rstrip()
 
 
 def node(raw: Mapping[str, Any]) -> Node:

@@ -127,6 +127,9 @@ class Keeper:
         log = HoldingsLog(self.request.folder)
         start = SchedulerStart(security, tls, log, self._scheduler_waits, self._scheduler_lost, self.facts.update)
         agent = await self.system.start_agent(start)
+        if self.system.foreign:  # only now it may be known where that scheduler is
+            tls = self.system.tls
+            security = security_of(tls)
         self.parts.agent, self.parts.observer = agent, Observer(agent)
         site = Site(
             id=self.request.id,

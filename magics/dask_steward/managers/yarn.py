@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from dask_steward.errors import SubmitRefused
-from dask_steward.managers import yarn_conf, yarn_parse
+from dask_steward.managers import yarn_conf, yarn_parse, yarn_staging
 from dask_steward.managers.base import JobState, JobStatus, Manager, Unknown
 from dask_steward.managers.yarn_http import Answer, Forbidden
 from dask_steward.managers.yarn_parse import ID, Application, Info, Largest, Lifetime, Node, Queue
@@ -61,10 +61,9 @@ class Yarn(Site, Manager):
 
     system = "yarn"
     gone = "the ResourceManager does not know it any more"
-
-    #: Seconds after the last sign of the process that submitted during which what it sent may still be carried out.
+    # Who submits is a process of the cluster, ended before anybody looks; what it sent is carried out within a second
+    # by a ResourceManager that answers.
     submit_window = 10.0
-    #: Seconds for which a ResourceManager that had been silent must have answered before nothing can come of a submit.
     answered_window = 5.0
 
     # -- what all managers are asked --
@@ -162,19 +161,16 @@ class Yarn(Site, Manager):
         ids = [one.id for one in found if not one.over]
         return self.cancel(ids, timeout=timeout) if ids else None
 
-    def settled(self, ids: Collection[str], *, timeout: float | None = None) -> Unknown | None:
-        """Tell whether applications that were held are surely over; Unknown with the reason where they may not be.
-
-        One that the ResourceManager does not know went with an earlier life of it (ids hold when it was started): its
-        containers run on until their nodes come back to the new one, which tells them to end all.
-        """
+    def settled(self, tag: str, ids: Collection[str], *, timeout: float | None = None) -> Unknown | None:
+        # One that the ResourceManager does not know went with an earlier life of it (ids hold when it was started): its
+        # containers run on until their nodes come back to the new one, which tells them to end all.
         for id in ids:
             if not ID.fullmatch(id):
                 continue
             one = self.application(id, timeout=timeout)
             if isinstance(one, Unknown):
                 return one
-            if one is not None and not one.over:
+            if one is not None and not one.over and (self._by_command or tag.lower() in one.tags):
                 return Unknown(f"{id} is {one.state}")
             if one is None and not self._by_command:
                 info = self.info(timeout=timeout)
@@ -187,6 +183,13 @@ class Yarn(Site, Manager):
                         f"{self.resync:.0f} s to come back and end what is left"
                     )
         return None
+
+    def submitted(self, folder: str) -> tuple[str, ...]:
+        return tuple(yarn_staging.places(folder))
+
+    def tidy(self, folder: str, ids: Collection[str]) -> str | None:
+        files = yarn_staging.Files(self._properties, self._environment, self.user)
+        return files.remove_staging({**dict.fromkeys(ids), **yarn_staging.places(folder)})
 
     def submit(
         self,

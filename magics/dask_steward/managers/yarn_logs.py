@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import http.client
 import os
 import re
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from urllib.parse import quote, urlencode
 
@@ -41,6 +38,11 @@ def running(node: str, container: str, user: str, *, scheme: str = "http", timeo
     timeout : float
         Seconds.
     """
+    # Here, since a guard imports none of these.
+    import http.client
+    import urllib.error
+    import urllib.request
+
     base = f"{scheme}://{node}/ws/v1/node/containerlogs/{quote(container)}"
     query = urlencode({"user.name": user, "size": -MOST})
     texts = []

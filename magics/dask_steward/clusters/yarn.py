@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from distributed.comm.addressing import get_address_host, get_address_host_port
 
 from dask_steward import managers
-from dask_steward.clusters import yarn_script, yarn_spec
+from dask_steward.clusters import yarn_check, yarn_script, yarn_spec
 from dask_steward.clusters.agent import Agent
 from dask_steward.clusters.base import MAIN, HoldingView, Site, Workforce
 from dask_steward.clusters.groups import Group
@@ -21,6 +21,7 @@ from dask_steward.clusters.systems import SchedulerStart
 from dask_steward.clusters.yarn_application import YarnApplication
 from dask_steward.clusters.yarn_containers import ContainerQueue, Containers
 from dask_steward.clusters.yarn_driver import Driver, load_skein
+from dask_steward.clusters.yarn_environment import Prepared
 from dask_steward.clusters.yarn_settings import scheduler_arguments
 from dask_steward.clusters.yarn_workforce import YarnWorkforce
 
@@ -36,10 +37,12 @@ class YarnSystem(LinedSystem):
         super().prepare()
         load_skein(self.folder)
         self._plan = yarn_spec.plan(self.options)
-        self._manager: Any = managers.get("yarn", dict(os.environ))
+        self._prepared: Prepared | None = None
+        reached = managers.environment_of("yarn", self.profile)
+        self._manager: Any = managers.get("yarn", {**os.environ, **reached})
         self._driver = Driver(self.folder)
         self._application: YarnApplication | None = None
-        self._changed = lambda: None
+        self._changed: Callable[[], None] = lambda: None
 
     def facts(self) -> dict[str, Any]:
         return {"manager": self._manager.remembered()}
@@ -48,16 +51,22 @@ class YarnSystem(LinedSystem):
         return scheduler_arguments(self.options)
 
     async def start_agent(self, start: SchedulerStart) -> Agent:
+        # First, since it is quick: whatever else there is to wait for would be in vain.
+        await asyncio.to_thread(yarn_check.check, self._plan, self._manager)
         start.waiting("the driver that speaks to YARN is starting")
         driver = asyncio.create_task(self._driver.start())
+        looking = asyncio.create_task(yarn_spec.prepare(self._plan, start.waiting))
         try:
             agent = await super().start_agent(start)
+            own = self.scheduler_arguments()
+            self.open_line(get_address_host(agent.address), bind=bool({"interface"} & set(own)))
+            await driver
+            self._prepared = await looking
         except BaseException:
             driver.cancel()
+            looking.cancel()
             raise
-        own = self.scheduler_arguments()
-        self.open_line(get_address_host(agent.address), bind=bool({"interface"} & set(own)))
-        await driver
+        self._plan = yarn_spec.plan(self.options, self._prepared)
         self._application = application = YarnApplication(
             self._driver, self._manager, start.log, tag=self.tag, changed=lambda: self._changed()
         )
@@ -86,6 +95,9 @@ class YarnSystem(LinedSystem):
 
     def cores_held(self) -> int:
         return self._application.cores_held() if self._application is not None else 0
+
+    def warnings(self) -> list[str]:
+        return [self._prepared.warning] if self._prepared is not None and self._prepared.warning else []
 
     def heard(self, event: Event) -> None:
         if event.key == yarn_script.KEY and self._workforce is None and self._application is not None:

@@ -146,6 +146,29 @@ async def prepare(environment: str, *, user: str, waiting: Callable[[str], None]
     return Prepared(local, warning=warning) if address is None else Prepared(address, shared=True, warning=warning)
 
 
+def glance(environment: str) -> str | None:
+    """Look at an environment as far as this machine can tell, without packing or bringing anything; return a doubt.
+
+    Raises
+    ------
+    StartFailed
+        As `prepare`.
+    """
+    kind, path = scheme_of(environment)
+    if kind in _SCHEMES:
+        _check_path(kind, path)
+        return None
+    if kind == KERNEL:
+        yarn_packing.check(sys.prefix)
+        return None
+    local = _local(path)
+    if local is None:
+        return None
+    facts, _ = _look_into(local, path)
+    _judge(facts, path)
+    return _doubt(facts, path)
+
+
 def check_files(sources: Iterable[str]) -> None:
     """Look for the files of this machine that a specification names.
 

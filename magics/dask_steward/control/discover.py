@@ -192,7 +192,7 @@ def _slurm(probe: bool, on_progress: Progress | None) -> Offer:
 def _yarn(probe: bool, on_progress: Progress | None) -> Offer:
     from dask_steward.managers.yarn import Yarn
     from dask_steward.managers.yarn_offer import ask_site
-    from dask_steward.profiles import discovering_yarn
+    from dask_steward.profiles.discovering_yarn import propose
 
     if probe:
         raise UsageError(
@@ -206,7 +206,7 @@ def _yarn(probe: bool, on_progress: Progress | None) -> Offer:
             f"YARN cannot be asked: {site.reason}.",
             hint="HADOOP_CONF_DIR names the folder whose yarn-site.xml says where the ResourceManager is.",
         )
-    proposals, left_out = discovering_yarn.propose(site)
+    proposals, left_out = propose(site)
     return Offer(proposals, left_out, list(site.notes))
 
 

@@ -13,8 +13,10 @@ from typing import Any
 
 from dask_steward.errors import StartFailed
 
+_DASK_YARN = re.compile(r"dask-yarn|dask_yarn\.cli")
+_WORD = r"""(?:\\.|"[^"]*"|'[^']*'|[^\s\\;&|"'])+"""
 _CALL = re.compile(
-    r"(?:^|[\s;&|])(?P<call>(?:exec\s+)?\S*(?:dask-yarn|\s-m\s+dask_yarn\.cli)\s+services\s+(?P<role>\S+)[^;&|\n]*)"
+    rf"(?:^|[\s;&|])(?P<call>(?:exec\s+)?(?P<program>{_WORD})(?:\s+-m\s+dask_yarn\.cli)?\s+services\s+(?P<role>\w+)[^;&|\n]*)"
 )
 
 
@@ -60,7 +62,7 @@ def read(script: str, role: str, field: str) -> Script:
     lines = script.replace("\\\n", " ").splitlines()
     for index, line in enumerate(lines):
         found = None if line.lstrip().startswith("#") else _CALL.search(line)
-        if found is None or found["role"] != role:
+        if found is None or found["role"] != role or not _DASK_YARN.search(found["call"]):
             continue
         before, after = line[: found.start("call")], line[found.end("call") :]
         python, arguments = _call(found["call"], role, field)

@@ -82,13 +82,18 @@ class PrivateYarn(YarnRest):
         ids, nodes = self.knobs.rm_ids, range(1, self.knobs.nodes + 1)
         ports = free_ports(5 * len(ids) + 4 * len(nodes))
         yarn_conf.write(self.folder, self.knobs, ports)
-        self._webs = [f"http://127.0.0.1:{ports[5 * i + 4]}" for i in range(len(ids))]
+        scheme = "https" if self.knobs.https else "http"
+        self._webs = [f"{scheme}://127.0.0.1:{ports[5 * i + 4]}" for i in range(len(ids))]
+        self.certificate = self.folder / "ca.pem" if self.knobs.https else None
+        self.signs = yarn_conf.SECRET if self.knobs.kerberos else None
         self.web = self._webs[0]
         for id in ids:
             self._arguments[id] = [] if id == "rm" else [f"-Dyarn.resourcemanager.ha.id={id}"]
         for number in nodes:
             first = 5 * len(ids) + 4 * (number - 1)
-            self._arguments[f"nm{number}"] = yarn_conf.node_options(self.folder, number, ports[first : first + 4])
+            self._arguments[f"nm{number}"] = yarn_conf.node_options(
+                self.folder, number, ports[first : first + 4], https=self.knobs.https
+            )
         for name in self._arguments:
             self._daemon(name)
         if len(ids) > 1:

@@ -6,6 +6,7 @@ import getpass
 import os
 import re
 import shutil
+import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -80,6 +81,10 @@ class Knobs:
         2: a pair of which the first is made the active one by hand; there is no ZooKeeper.
     am_share : float
         Part of a queue that application masters may fill.
+    https : bool
+        Web interfaces by https only, with a certificate of their own in ``ca.pem``.
+    kerberos : bool
+        Web interfaces want a Kerberos ticket (nobody can have one: there is no realm); commands need none.
     site, core, scheduler : mapping
         More of yarn-site.xml, core-site.xml and capacity-scheduler.xml, over what stands there.
     patience : float, optional
@@ -93,6 +98,8 @@ class Knobs:
     expiry: float = 600.0
     resourcemanagers: int = 1
     am_share: float = 0.9
+    https: bool = False
+    kerberos: bool = False
     site: Mapping[str, object] = field(default_factory=dict)
     core: Mapping[str, object] = field(default_factory=dict)
     scheduler: Mapping[str, object] = field(default_factory=dict)
@@ -108,7 +115,10 @@ def write(folder: Path, knobs: Knobs, ports: Sequence[int]) -> None:
     """Write all of it; each ResourceManager has five of the ports."""
     conf = folder / "conf"
     conf.mkdir(exist_ok=True)
-    _write(conf / "core-site.xml", {**_core(folder), **knobs.core})
+    kerberos = _kerberos(folder) if knobs.kerberos else {}
+    _write(conf / "core-site.xml", {**_core(folder), **kerberos, **knobs.core})
+    if knobs.https:
+        _write(conf / "ssl-server.xml", _keystore(folder))
     _write(conf / "yarn-site.xml", {**_site(folder, knobs, ports), **knobs.site})
     _write(conf / "capacity-scheduler.xml", {**_queues(knobs), **knobs.scheduler})
     (conf / "log4j.properties").write_text(LOGGING)
@@ -132,6 +142,38 @@ def _core(folder: Path) -> dict[str, object]:
         f"hadoop.proxyuser.{me}.groups": "*",
         "ipc.client.connect.max.retries": 1,
         "ipc.client.connect.max.retries.on.timeouts": 1,
+    }
+
+
+SECRET = "of the tests"
+"""What signs the cookies of the web interfaces that want a ticket: whoever knows it needs none."""
+
+
+def _kerberos(folder: Path) -> dict[str, object]:
+    (folder / "secret").write_text(SECRET)
+    (folder / "empty.keytab").write_bytes(b"\x05\x02")
+    http = "hadoop.http.authentication"
+    return {
+        "hadoop.http.filter.initializers": "org.apache.hadoop.security.AuthenticationFilterInitializer",
+        f"{http}.type": "kerberos",
+        f"{http}.kerberos.principal": "HTTP/localhost@NOWHERE.EXAMPLE",
+        f"{http}.kerberos.keytab": f"{folder}/empty.keytab",
+        f"{http}.signature.secret.file": f"{folder}/secret",
+    }
+
+
+def _keystore(folder: Path) -> dict[str, object]:
+    keytool = f"{java_home()}/bin/keytool"
+    store = ["-keystore", f"{folder}/keys.p12", "-storetype", "PKCS12", "-storepass", "secret-word", "-alias", "web"]
+    names = ["-dname", "CN=localhost", "-ext", "san=ip:127.0.0.1,dns:localhost"]
+    subprocess.run([keytool, "-genkeypair", "-keyalg", "EC", *names, *store], check=True, capture_output=True)
+    export = [keytool, "-exportcert", "-rfc", "-file", f"{folder}/ca.pem", *store]
+    subprocess.run(export, check=True, capture_output=True)
+    return {
+        "ssl.server.keystore.location": f"{folder}/keys.p12",
+        "ssl.server.keystore.type": "PKCS12",
+        "ssl.server.keystore.password": "secret-word",
+        "ssl.server.keystore.keypassword": "secret-word",
     }
 
 
@@ -168,12 +210,15 @@ def _site(folder: Path, knobs: Knobs, ports: Sequence[int]) -> dict[str, object]
         f"{nm}.remote-app-log-dir": f"file://{folder}/agg",
         "yarn.application.classpath": f"{folder}/conf,{LIB}/*",
     }
-    names = ("address", "scheduler.address", "resource-tracker.address", "admin.address", "webapp.address")
+    web = "webapp.https.address" if knobs.https else "webapp.address"
+    names = ("address", "scheduler.address", "resource-tracker.address", "admin.address", web)
     for index, id in enumerate(knobs.rm_ids):
         suffix = "" if id == "rm" else f".{id}"
         found[f"{rm}.hostname{suffix}"] = "127.0.0.1"
         for name, port in zip(names, ports[5 * index : 5 * index + 5], strict=True):
             found[f"{rm}.{name}{suffix}"] = f"127.0.0.1:{port}"
+    if knobs.https:
+        found["yarn.http.policy"] = "HTTPS_ONLY"
     if len(knobs.rm_ids) > 1:
         found |= {
             f"{rm}.ha.enabled": "true",
@@ -221,13 +266,14 @@ def _write(path: Path, properties: Mapping[str, object]) -> None:
     path.write_text("\n".join(["<configuration>", *lines, "</configuration>", ""]))
 
 
-def node_options(folder: Path, number: int, ports: Sequence[int]) -> list[str]:
+def node_options(folder: Path, number: int, ports: Sequence[int], *, https: bool) -> list[str]:
     """Return the arguments of a NodeManager: what differs from node to node."""
     base, host = "-Dyarn.nodemanager.", f"127.0.0.{number}"
     home = folder / f"nm{number}"
     for name in ("local", "log", "recovery"):
         (home / name).mkdir(parents=True, exist_ok=True)
-    addresses = ("address", "localizer.address", "webapp.address", "collector-service.address")
+    web = "webapp.https.address" if https else "webapp.address"
+    addresses = ("address", "localizer.address", web, "collector-service.address")
     return [
         f"{base}hostname={host}",
         *(f"{base}{name}={host}:{port}" for name, port in zip(addresses, ports, strict=True)),

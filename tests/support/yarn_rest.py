@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import getpass
+import hashlib
+import hmac
 import json
+import ssl
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 OUR_NAMES = "dask-steward-"
@@ -38,6 +43,8 @@ class YarnRest:
 
     def __init__(self) -> None:
         self.web = ""
+        self.certificate: Path | None = None
+        self.signs: str | None = None
         self.foreign: set[str] = set()
         """Applications of others, from `submit_foreign`."""
 
@@ -52,8 +59,11 @@ class YarnRest:
             method=method,
             headers={"Content-Type": "application/json", "Accept": "application/json"},
         )
+        if self.signs is not None:
+            request.add_header("Cookie", _signed(self.signs, user or getpass.getuser()))
+        context = ssl.create_default_context(cafile=str(self.certificate)) if self.certificate else None
         try:
-            with urllib.request.urlopen(request, timeout=timeout) as answer:
+            with urllib.request.urlopen(request, timeout=timeout, context=context) as answer:
                 status, raw = answer.status, answer.read()
         except urllib.error.HTTPError as error:
             with error:
@@ -170,6 +180,13 @@ class YarnRest:
         _, answer = self.ask(f"/apps/{id}/timeouts/LIFETIME")
         left = float(answer["timeout"]["remainingTimeInSeconds"])
         return None if left < 0 else left
+
+
+def _signed(secret: str, user: str) -> str:
+    """Return the cookie by which Hadoop's filter knows whom it has let in."""
+    value = f"u={user}&p={user}&t=kerberos&e={int((time.time() + 3600) * 1000)}"
+    signature = base64.b64encode(hmac.new(secret.encode(), value.encode(), hashlib.sha256).digest()).decode()
+    return f'hadoop.auth="{value}&s={signature}"'
 
 
 def _application(raw: dict[str, Any]) -> Application:

@@ -147,7 +147,7 @@ class Yarn(Site, Manager):
                 refused.append(answer.reason)
                 if not isinstance(answer, Forbidden):
                     break  # who does not answer is not asked again for each of many
-            elif answer.status not in (200, 202) and not _unknown_id(answer):
+            elif not _taken(answer) and not _unknown_id(answer):
                 refused.append(f"{id} cannot be killed: {answer.message}")
         if todo and self._by_command:
             second = self._command.kill(todo, self._patience(timeout))
@@ -252,8 +252,8 @@ class Yarn(Site, Manager):
             if answer.status != 200 or not isinstance(raw, dict) or "expiryTime" not in raw:
                 return Unknown(f"the lifetime of {id} cannot be set: {answer.message}")
             until, left = yarn_parse.timeout(raw)
-            if until is None or left is None:
-                # An application that has ended is answered like this.
+            if until is None or left is None or left == 0:
+                # An application that has ended is answered like this, with what had held to its end.
                 return Unknown(f"the lifetime of {id} cannot be set: it has ended")
             capped = until < expires - TOLERATED
             if capped or abs(left - seconds) <= TOLERATED:
@@ -284,6 +284,10 @@ def _begun(id: str) -> int:
     """Return when the ResourceManager was started that gave out an id (milliseconds since the epoch)."""
     match = ID.fullmatch(id)
     return int(match[1]) if match else 0
+
+
+def _taken(answer: Answer) -> bool:
+    return answer.status in (200, 202) and isinstance(answer.value, dict) and "state" in answer.value
 
 
 def _unknown_id(answer: Answer) -> bool:

@@ -101,9 +101,10 @@ class YarnApplication:
         """Return it as every face shows it; nothing once it is gone."""
         if not self.holding:
             return []
-        link = self.report.tracking_url if self.report is not None else None
+        # The ResourceManager's own page: it says why, and is there before the master and after it.
+        link = self._manager.page(self.id) if self.id is not None else None
         known = (self.id, self.step, self.reason, None, self.node, self._since)
-        return [HoldingView(KIND, *known, group=KEY, key=KEY, link=link or None)]
+        return [HoldingView(KIND, *known, group=KEY, key=KEY, link=link)]
 
     def core_seconds(self) -> float:
         """Return core-seconds that its master has held so far."""

@@ -18,8 +18,6 @@ from dask_steward.clusters.yarn_environment import Prepared
 from dask_steward.errors import StartFailed
 from tests.support import dask_yarn_builder
 
-skein = pytest.importorskip("skein")
-
 GIB = 2**30
 ARCHIVE = "/data/environment.tar.gz"
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from dask_steward.clusters.security import make_keys
 from dask_steward.errors import StartFailed
 from dask_steward.managers import command
+from dask_steward.managers.java import FIRST_UNFIT_JAVA, java_command, java_version
 
 if TYPE_CHECKING:
     import skein
@@ -35,8 +36,6 @@ LOG = "driver.log"
 START_LIMIT, CALL_LIMIT = 60.0, 30.0
 #: It copies files and waits: small, quickly up, and quiet.
 _JAVA_OPTIONS = ("-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
-#: The first Java on which Hadoop's clients cannot log in (JEP 486 removed what they use).
-FIRST_UNFIT_JAVA = 24
 
 
 def load_skein(folder: str) -> None:
@@ -201,21 +200,6 @@ def check_programs() -> None:
             field="system",
             hint=f"Install Java 8 to {FIRST_UNFIT_JAVA - 1}, or set JAVA_HOME to it.",
         )
-
-
-def java_command() -> str:
-    """Return the Java that skein takes."""
-    return os.path.join(os.environ["JAVA_HOME"], "bin", "java") if os.environ.get("JAVA_HOME") else "java"
-
-
-def java_version(text: str) -> int | None:
-    r"""Return the major version in what ``java -version`` says.
-
-    >>> java_version('openjdk version "17.0.15" 2025-04-15'), java_version('java version "1.8.0_402"')
-    (17, 8)
-    """
-    found = re.search(r'version "(?:1\.)?(\d+)', text)
-    return int(found[1]) if found else None
 
 
 def _why_not(error: Exception, log: str) -> str:

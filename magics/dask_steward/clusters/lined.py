@@ -76,16 +76,16 @@ class LinedSystem(System):
             port=self.line.port,
             scheduler_host=scheduler_host,
             scheduler_port=scheduler_port,
-            silence=self._silence,
+            silence=self.silence,
             keeper_secret=self.line.keeper_secret,
             job_secret=self.line.job_secret,
         )
 
     def defences(self) -> list[Defence]:
-        return [] if self._line is None else [line(self._silence)]
+        return [] if self._line is None else [line(self.silence)]
 
     @property
-    def _silence(self) -> float:
+    def silence(self) -> float:
         """Seconds after which a silent keeper counts as dead."""
         return float((self.profile.get("line") or {}).get("silence") or 120.0)
 

@@ -145,6 +145,9 @@ class System(abc.ABC):
         """Return what would give the workers back without keeper and guard, and until when."""
         return []
 
+    async def bring_logs(self, job: str | None) -> None:  # noqa: B027  # most systems have nothing to bring
+        """Bring logs into the cluster's folder that do not come there by themselves: of one job, or of all."""
+
     def core_seconds(self) -> float:
         """Return core-seconds held for the scheduler so far."""
         return 0.0

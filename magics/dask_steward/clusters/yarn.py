@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -10,9 +11,10 @@ from typing import Any
 from distributed.comm.addressing import get_address_host, get_address_host_port
 
 from dask_steward import managers
-from dask_steward.clusters import yarn_check, yarn_script, yarn_spec
+from dask_steward.clusters import defences, yarn_check, yarn_script, yarn_spec
 from dask_steward.clusters.agent import Agent
 from dask_steward.clusters.base import MAIN, HoldingView, Site, Workforce
+from dask_steward.clusters.defences import Defence
 from dask_steward.clusters.groups import Group
 from dask_steward.clusters.line import Event
 from dask_steward.clusters.lined import LinedSystem
@@ -22,8 +24,11 @@ from dask_steward.clusters.yarn_application import YarnApplication
 from dask_steward.clusters.yarn_containers import ContainerQueue, Containers
 from dask_steward.clusters.yarn_driver import Driver, load_skein
 from dask_steward.clusters.yarn_environment import Prepared
+from dask_steward.clusters.yarn_logs import ContainerLogs
 from dask_steward.clusters.yarn_settings import scheduler_arguments
 from dask_steward.clusters.yarn_workforce import YarnWorkforce
+
+logger = logging.getLogger(__name__)
 
 #: Masters that an application may have one after the other where the scheduler is here: another one costs seconds and
 #: nothing computed.
@@ -42,6 +47,7 @@ class YarnSystem(LinedSystem):
         self._manager: Any = managers.get("yarn", {**os.environ, **reached})
         self._driver = Driver(self.folder)
         self._application: YarnApplication | None = None
+        self._logs: ContainerLogs | None = None
         self._changed: Callable[[], None] = lambda: None
 
     def facts(self) -> dict[str, Any]:
@@ -67,8 +73,15 @@ class YarnSystem(LinedSystem):
             looking.cancel()
             raise
         self._plan = yarn_spec.plan(self.options, self._prepared)
+        lease = self.profile.get("lease") or {}
         self._application = application = YarnApplication(
-            self._driver, self._manager, start.log, tag=self.tag, changed=lambda: self._changed()
+            self._driver,
+            self._manager,
+            start.log,
+            tag=self.tag,
+            changed=lambda: self._changed(),
+            timeout=float(lease.get("timeout", 300.0)),
+            interval=float(lease.get("interval") or 20.0),
         )
         address = contact_of(agent.address, own.get("contact_address"))
         ends = self.ends(*get_address_host_port(address))
@@ -97,7 +110,18 @@ class YarnSystem(LinedSystem):
         return self._application.cores_held() if self._application is not None else 0
 
     def warnings(self) -> list[str]:
-        return [self._prepared.warning] if self._prepared is not None and self._prepared.warning else []
+        prepared, application = self._prepared, self._application
+        found = (prepared and prepared.warning, application and application.lease.warning)
+        return [one for one in found if one]
+
+    def defences(self) -> list[Defence]:
+        application = self._application
+        line = [defences.line(self.silence, "the application, and each container,")] if self._workforce else []
+        return [*line, *(application.lease.defences() if application is not None else ())]
+
+    async def bring_logs(self, job: str | None) -> None:
+        if self._logs is not None:
+            await self._logs.bring_all(None if job is None else [job])
 
     def heard(self, event: Event) -> None:
         if event.key == yarn_script.KEY and self._workforce is None and self._application is not None:
@@ -116,6 +140,15 @@ class YarnSystem(LinedSystem):
             site, containers, ContainerQueue(containers), {MAIN: group}, line=self.line, log_of=self.log_of
         )
         made.belong(application, containers, plan.restarts)
+        self._logs = logs = ContainerLogs(
+            super().log_of,
+            containers.node_of,
+            lambda: [job.id for job in made.roster.holding if job.id and job.lives],
+            user=self._manager.user,
+            scheme="https" if str(next(iter(self._manager.addresses), "")).startswith("https:") else "http",
+        )
+        made.roster.log_of = logs.bring
+        made.logs = logs
         self._workforce = made
         self._changed = made.news
         made.start()
@@ -128,4 +161,11 @@ class YarnSystem(LinedSystem):
         left = await self._application.release() if self._application is not None else None
         await super().release()
         await asyncio.to_thread(self._driver.stop)
+        application = self._application
+        if left is None and application is not None:
+            # Its master removes its folder when it ends; one that never started, or was killed, could not.
+            ids = [application.id] if application.id is not None else []
+            why = await asyncio.to_thread(self._manager.tidy, self.folder, ids)
+            if why is not None:
+                logger.warning("%s", why)
         return left

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from dask_steward.clusters import yarn_words
 from dask_steward.clusters.base import HoldingView
 from dask_steward.clusters.yarn_driver import Driver, aside
+from dask_steward.clusters.yarn_lease import Lease
 from dask_steward.errors import StartFailed
 from dask_steward.ledger import holdings
 from dask_steward.ledger.holdings import HoldingsLog
@@ -57,10 +58,20 @@ class YarnApplication:
         The cluster's tag.
     changed : callable
         Told on the event loop whenever something is new.
+    timeout, interval : float
+        Of the lease, in seconds.
     """
 
     def __init__(
-        self, driver: Driver, manager: Yarn, log: HoldingsLog, *, tag: str, changed: Callable[[], None]
+        self,
+        driver: Driver,
+        manager: Yarn,
+        log: HoldingsLog,
+        *,
+        tag: str,
+        changed: Callable[[], None],
+        timeout: float,
+        interval: float,
     ) -> None:
         self.id: str | None = None
         self.step = "intended"
@@ -82,6 +93,7 @@ class YarnApplication:
         self._ended: float | None = None
         self._driver, self._manager, self._log, self._tag = driver, manager, log, tag
         self._changed = changed
+        self.lease = Lease(manager, timeout, interval, changed)
         self._wake = asyncio.Event()
         self._watching: asyncio.Task[None] | None = None
         self._ending = False
@@ -152,6 +164,7 @@ class YarnApplication:
                     self._log.write(KIND, KEY, holdings.REFUSED, reason=refused.sentence)
             raise StartFailed(refused.sentence, field=refused.field, hint=refused.hint) from error
         await asyncio.to_thread(self._log.write, KIND, KEY, holdings.HELD, self.id)
+        await self.lease.take(self.id)
         self._to("submitted", None)
         self._watching = asyncio.create_task(self._watch())
 
@@ -286,6 +299,7 @@ class YarnApplication:
 
     async def release(self) -> str | None:
         """End it and look until the ResourceManager says that it is gone; return what may still be held, or None."""
+        self.lease.drop()
         if self._watching is not None:
             self._watching.cancel()
         if not self.holding:

@@ -14,7 +14,7 @@ _WAITS = (
     (r"Queue's AM resource limit exceeded", "its queue's share for application masters is used up"),
     (r"User's AM resource limit exceeded", "your share of the queue for application masters is used up"),
     (
-        r"[Ii]nsufficient resources|no (?:enough )?resources|Cluster resource is empty",
+        r"[Ii]nsufficient resources|Cluster resource is empty",
         "no node has room for its master",
     ),
     (r"Queue is not active|STOPPED", "its queue is stopped"),
@@ -45,9 +45,9 @@ class Refusal:
 
 
 def first_line(text: object) -> str:
-    """Return what an error says first, without the name of its Java class.
+    r"""Return what an error says first, without the name of its Java class.
 
-    >>> first_line("org.apache.hadoop.yarn.exceptions.YarnException: it is full\\n\\tat org.apache")
+    >>> first_line("org.apache.hadoop.yarn.exceptions.YarnException: it is full\n\tat org.apache")
     'it is full'
     """
     lines = [line.strip() for line in str(text).splitlines() if line.strip()]

@@ -10,6 +10,7 @@ from dask_steward.clusters.line import Event
 from dask_steward.clusters.queue import BUSY_INTERVAL, QueueWorkforce
 from dask_steward.clusters.yarn_application import YarnApplication
 from dask_steward.clusters.yarn_containers import Containers
+from dask_steward.clusters.yarn_logs import ContainerLogs
 from dask_steward.clusters.yarn_script import KEY
 
 #: Seconds that workers have to leave at the scheduler's word, before their containers are ended.
@@ -21,6 +22,9 @@ class YarnWorkforce(QueueWorkforce):
 
     noun: ClassVar[str] = "container"
 
+    #: Where their logs are kept.
+    logs: ContainerLogs
+
     def belong(self, application: YarnApplication, containers: Containers, restarts: int | None) -> None:
         """Take over whose containers they are, and how many lost ones are replaced (None, or -1: all)."""
         self.application, self._containers = application, containers
@@ -28,6 +32,10 @@ class YarnWorkforce(QueueWorkforce):
         self.roster.kind = "container"
         # dask_spec tells a cause in a chain of errors, each with its stack.
         self.roster.frames = False
+
+    def start(self) -> None:
+        self._keeping_logs = asyncio.create_task(self.logs.keep())
+        super().start()
 
     @property
     def up(self) -> bool:
@@ -83,6 +91,7 @@ class YarnWorkforce(QueueWorkforce):
         """
         roster = self.roster
         roster.closing = self._containers.closing = True
+        self._keeping_logs.cancel()
         for group in roster.groups.values():
             group.wanted = 0
         for job in roster.holding:
@@ -96,6 +105,7 @@ class YarnWorkforce(QueueWorkforce):
                 pass  # they hold the line, too
             except Exception as error:  # noqa: BLE001  # whatever happens in Dask, the application is ended
                 roster.warn(f"the workers could not be told to leave: {error}")
+        await self.logs.bring_all()
         left = await self.application.release()
         if left is None:
             gone = roster.holding

@@ -381,7 +381,7 @@ class Keeper:
     async def logs(self, *, job: str | None, worker: str | None, keeper: bool, tail: int) -> dict[str, str]:
         """Return the ends of logs by name."""
         return await collect_logs(
-            self.request.folder, self.parts.agent, job=job, worker=worker, keeper=keeper, tail=tail
+            self.request.folder, self.system, self.parts.agent, job=job, worker=worker, keeper=keeper, tail=tail
         )
 
     async def progress(self, given: dict[str, Any]) -> dict[str, Any]:

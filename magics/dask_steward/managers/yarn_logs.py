@@ -14,12 +14,7 @@ from dask_steward.managers.base import Unknown
 MOST = 4_000_000
 #: Logs of a container that say how YARN started it, and nothing of what ran there.
 _LAUNCHING = ("launch_container.sh", "directory.info", "prelaunch.out", "prelaunch.err", "container_tokens")
-_HEAD = re.compile(r"^Container: (container_\S+)(?: on \S+)?$", re.MULTILINE)
-_LOG = re.compile(
-    r"^LogType:(?P<name>\S+)\n(?:(?!LogContents:|LogType:).*\n)*?LogContents:\n(?P<text>.*?)"
-    r"(?:^End of LogType:(?P=name).*|\Z)",
-    re.MULTILINE | re.DOTALL,
-)
+_HEAD = re.compile(r"Container: (container_\S+)(?: on \S+)?")
 
 
 def running(node: str, container: str, user: str, *, scheme: str = "http", timeout: float) -> str | Unknown:
@@ -49,7 +44,7 @@ def running(node: str, container: str, user: str, *, scheme: str = "http", timeo
     for name in ("dask.worker.log", "application.driver.log"):
         asked = urllib.request.Request(f"{base}/{name}?{query}", headers={"Accept": "text/plain"})
         try:
-            with urllib.request.urlopen(asked, timeout=timeout) as answer:  # noqa: S310  # the node's own address
+            with urllib.request.urlopen(asked, timeout=timeout) as answer:
                 text = answer.read(MOST + 4096).decode("utf-8", "replace")
         except urllib.error.HTTPError as error:
             if error.code in (404, 500):
@@ -92,14 +87,25 @@ def gathered(application: str, environment: Mapping[str, str], *, timeout: float
 def parse(text: str) -> dict[str, dict[str, str]]:
     r"""Return logs by container and name, from what the node or ``yarn logs`` writes.
 
-    >>> parse("Container: container_1_1_01_000002 on n1\nLogType:a.log\nLogLength:2\nLogContents:\nhi\nEnd of LogType:a.log\n")
-    {'container_1_1_01_000002': {'a.log': 'hi\n'}}
+    >>> parse("Container: container_1 on n1\nLogType:a.log\nLogLength:2\nLogContents:\nhi\nEnd of LogType:a.log\n")
+    {'container_1': {'a.log': 'hi\n'}}
     """
-    heads = list(_HEAD.finditer(text))
-    found: dict[str, dict[str, str]] = {}
-    for index, head in enumerate(heads):
-        end = heads[index + 1].start() if index + 1 < len(heads) else len(text)
-        for log in _LOG.finditer(text, head.end(), end):
-            if log["name"] not in _LAUNCHING:
-                found.setdefault(head[1], {})[log["name"]] = log["text"]
-    return {id: logs for id, logs in found.items() if any(logs.values())}
+    found: dict[str, dict[str, list[str]]] = {}
+    id = name = None
+    inside = False
+    for line in text.splitlines(keepends=True):
+        if inside and name is not None and line.startswith(f"End of LogType:{name}"):
+            inside, name = False, None
+        elif inside and id is not None and name is not None:
+            found.setdefault(id, {}).setdefault(name, []).append(line)
+        elif (head := _HEAD.fullmatch(line.rstrip())) is not None:
+            id = head[1]
+        elif line.startswith("LogType:"):
+            name = line.partition(":")[2].strip()
+        elif line.startswith("LogContents:"):
+            inside = True
+    return {
+        id: {name: "".join(lines) for name, lines in logs.items() if name not in _LAUNCHING}
+        for id, logs in found.items()
+        if set(logs) - set(_LAUNCHING)
+    }

@@ -102,7 +102,7 @@ def _against(site: Site, queue: Queue, groups: list[Jobs]) -> list[str]:
 
 
 def _start(site: Site, queue: Queue, groups: list[Jobs]) -> float | None:
-    """Return now where nobody waits before it and all of it fits into what is free on the nodes; else it is not known."""
+    """Return now where nobody waits before it and all of it fits into what is free on the nodes; else nobody knows."""
     if queue.waiting:
         return None
     free = [[node.memory - node.used_memory, node.vcores - node.used_vcores] for node in nodes_of(site, queue)]

@@ -135,24 +135,34 @@ class YarnRest:
         kills and limits applications. With `wait` it is known and past its first checks when this returns.
         """
         id = id or self.new_id()
-        status, answer = self.ask(
-            "/apps",
-            {
-                "application-id": id,
-                "application-name": name,
-                "application-type": "TEST",
-                "queue": queue,
-                "max-app-attempts": 1,
-                "application-tags": {"tag": list(tags)},
-                "resource": {"memory": memory, "vCores": 1},
-                "am-container-spec": {"commands": {"command": command}},
-            },
-            user=user,
-        )
+        body = self.submission(id, command, name=name, tags=tags, queue=queue, memory=memory)
+        status, answer = self.ask("/apps", body, user=user)
         assert status == 202, answer
         if wait:
             self.wait_state(id, "ACCEPTED", "RUNNING", *ENDED)
         return id
+
+    def submission(
+        self,
+        id: str,
+        command: str = "exec sleep 600",
+        *,
+        name: str = "job",
+        tags: Sequence[str] = (),
+        queue: str = "default",
+        memory: int = 64,
+    ) -> dict[str, Any]:
+        """Return what `submit` sends."""
+        return {
+            "application-id": id,
+            "application-name": name,
+            "application-type": "TEST",
+            "queue": queue,
+            "max-app-attempts": 1,
+            "application-tags": {"tag": list(tags)},
+            "resource": {"memory": memory, "vCores": 1},
+            "am-container-spec": {"commands": {"command": command}},
+        }
 
     def submit_foreign(self, n: int = 3, *, name: str = "somebody", tags: Sequence[str] = ()) -> list[str]:
         """Submit applications that are not ours: alternately this user's and another user's; remember their ids.

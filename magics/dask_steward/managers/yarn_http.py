@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import socket
 import threading
 import time
@@ -222,14 +223,23 @@ def _judge(address: str, reply: Reply, asked: float) -> Answer | Unknown | _Else
     if status in (401, 407):
         how = headers.get("WWW-Authenticate") or "no user.name will do"
         return Forbidden(f"the ResourceManager at {address} asks who we are ({how})", status=401)
+    if status == 403:
+        return Forbidden(f"the ResourceManager at {address} does not allow it: {_refusal(raw)}", status=403)
     try:
         value = json.loads(raw) if raw.strip() else None
     except ValueError:
         return Unknown(f"what answers at {address} is not a ResourceManager (HTTP {status}, no JSON)")
-    answer = Answer(status, value, address, _skew(headers.get("Date"), asked))
-    if status == 403:
-        return Forbidden(f"the ResourceManager at {address} does not allow it: {answer.message}", status=403)
-    return answer
+    return Answer(status, value, address, _skew(headers.get("Date"), asked))
+
+
+def _refusal(raw: bytes) -> str:
+    """Return the words of a refusal: JSON for some questions, plain text for others, and a page from a filter."""
+    text = raw.decode("utf-8", "replace")
+    try:
+        return Answer(403, json.loads(text), "").message
+    except ValueError:
+        title = re.search(r"<title>(.*?)</title>", text, re.DOTALL)
+        return " ".join((title[1] if title else text[:200]).split()) or "HTTP 403"
 
 
 def _skew(date: str | None, asked: float) -> float:

@@ -21,6 +21,9 @@ from tests.support.private_yarn import PrivateYarn
 
 __all__ = ["PrivateYarn", "check_empty", "make_yarn", "use_yarn", "yarn", "yarn_of_the_run"]
 
+GUARDS_END = 30.0
+"""Seconds in which a guard that still looks out for a submit must have ended."""
+
 VARIABLES = ("JAVA_HOME", "HADOOP_CONF_DIR", "YARN_CONF_DIR", "SKEIN_CONFIG", "PATH")
 
 
@@ -31,7 +34,17 @@ def yarn_of_the_run(require: Callable[..., None]) -> Iterator[PrivateYarn]:
     cluster = PrivateYarn()
     with cluster:
         yield cluster
+        _let_leave(cluster)
     assert not cluster.leaked, f"processes outlived the private YARN: {cluster.leaked}"
+
+
+def _let_leave(cluster: PrivateYarn) -> None:
+    """Give keepers and guards of the last tests the time to end: they look a little longer whether nothing is left."""
+    deadline = time.monotonic() + GUARDS_END
+    while time.monotonic() < deadline:
+        if not any("dask_steward" in str(one) for one in leaks.marked(f"HADOOP_CONF_DIR={cluster.conf}")):
+            return
+        time.sleep(0.1)
 
 
 @pytest.fixture

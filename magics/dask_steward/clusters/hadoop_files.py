@@ -133,7 +133,8 @@ class HadoopFiles:
             return [yarn, "org.apache.hadoop.fs.FsShell"]
         raise FilesError("there is no command hadoop or yarn on the PATH")
 
-    def _run(self, *arguments: str, limit: float = ANSWER_LIMIT) -> str:
+    def _run(self, *arguments: str, limit: float | None = None) -> str:
+        limit = limit or ANSWER_LIMIT
         try:
             done = command.run([*self._program(), *arguments], environment=self._environment, timeout=limit)
         except OSError as error:

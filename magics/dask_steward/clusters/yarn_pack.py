@@ -58,16 +58,14 @@ def _leave_alone(folder: str) -> None:
 
 
 def _pack_conda(prefix: str, archive: str) -> None:
-    import conda_pack  # type: ignore[import-not-found]
+    import conda_pack  # type: ignore[import-untyped]
 
+    # What pip has replaced of a package is packed as it is now.
     found = conda_pack.CondaEnv.from_prefix(prefix, ignore_editable_packages=True, ignore_missing_files=True)
     for pattern in LEFT_OUT:
         found = found.exclude(pattern)
-    folder = os.path.relpath(_site_packages(prefix), prefix)
-    found.files.extend(
-        conda_pack.core.File(source, os.path.join(folder, target), is_conda=False)
-        for source, target in editable_files(prefix)
-    )
+    own = [conda_pack.core.File(source, target, is_conda=False) for source, target in _editable(prefix)]
+    found.files[:] = [one for one in found.files if not _misleading(prefix, one.target)] + own
     found.pack(output=archive, format="tar.gz", compress_level=1, force=True)
 
 
@@ -79,14 +77,23 @@ def _pack_venv(prefix: str, archive: str) -> None:
     found = venv_pack.core.Env(prefix)
     for pattern in LEFT_OUT:
         found = found.exclude(pattern)
-    site = _site_packages(prefix)
-    folder = os.path.relpath(site, prefix)
-    editable = {os.path.join(folder, name) for name in os.listdir(site) if _leads_outside(site, name, prefix)}
-    found.files[:] = [one for one in found.files if one.target not in editable]
-    found.files.extend(
-        venv_pack.core.File(source, os.path.join(folder, target)) for source, target in editable_files(prefix)
-    )
+    own = [venv_pack.core.File(source, target) for source, target in _editable(prefix)]
+    found.files[:] = [one for one in found.files if not _misleading(prefix, one.target)] + own
     found.pack(output=archive, format="tar.gz", compress_level=1, force=True)
+
+
+def _editable(prefix: str) -> Iterator[tuple[str, str]]:
+    """Yield source and place in the archive of each file of what is installed in editable form."""
+    folder = os.path.relpath(_site_packages(prefix), prefix)
+    for source, target in editable_files(prefix):
+        yield source, os.path.join(folder, target)
+
+
+def _misleading(prefix: str, target: str) -> bool:
+    """Tell whether a file of the environment makes Python look outside of it."""
+    site = _site_packages(prefix)
+    above, name = os.path.split(os.path.join(prefix, target))
+    return above == site and _leads_outside(site, name, prefix)
 
 
 def _site_packages(prefix: str) -> str:

@@ -17,6 +17,8 @@ from dask_steward.clusters import yarn_pack
 from dask_steward.clusters.yarn_archive import cache_folder
 from dask_steward.errors import StartFailed
 
+# Neither our modules nor those of the folder that we are in may be found under the names of others.
+_PROGRAM = "import sys; sys.path[:] = filter(None, sys.path); import runpy; runpy.run_path(sys.argv.pop(1), run_name='__main__')"
 #: Seconds for the packing of a large environment on a slow file system.
 PACK_LIMIT = 1800.0
 #: Seconds between two words about how far it is.
@@ -120,8 +122,7 @@ async def _pack(prefix: str, aside: str, archive: str, waiting: Callable[[str], 
     """Pack in a process of its own: it takes seconds of a core, and changes its packer for itself alone."""
     made = os.path.join(aside, os.path.basename(archive))
     process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        os.path.abspath(yarn_pack.__file__),
+        *(sys.executable, "-c", _PROGRAM, os.path.abspath(yarn_pack.__file__)),
         prefix,
         made,
         # Its end tells the packer that nobody wants the archive any more.

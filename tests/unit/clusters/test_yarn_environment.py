@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
 import tarfile
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import dask
@@ -233,9 +235,31 @@ def test_an_environment_is_packed_once_for_each_state(tmp_path: Path, cache: Pat
     assert {"bin/activate", "bin/python"} <= set(names)
 
 
-def test_what_is_installed_in_editable_form_is_packed_too(tmp_path: Path) -> None:
-    """venv-pack refuses such an environment, and it is what people have who write a package."""
-    prefix = environments.make_venv(tmp_path / "mine")
+def make_conda(prefix: Path) -> Path:
+    """Make of a virtual environment one of conda, by what conda writes down in it."""
+    environments.make_venv(prefix, "toolz")
+    (prefix / "pyvenv.cfg").unlink()
+    (prefix / "conda-meta").mkdir()
+    (prefix / "conda-meta" / "history").touch()
+    files = [str(path.relative_to(prefix)) for path in (prefix / "lib").rglob("toolz/*.py")]
+    record = {"name": "toolz", "version": "1", "url": "", "link": {"source": ""}, "files": [*files, "replaced.py"]}
+    (prefix / "conda-meta" / "toolz-1-0.json").write_text(json.dumps(record))
+    return prefix
+
+
+def test_an_environment_of_conda_is_packed_by_conda_pack(tmp_path: Path) -> None:
+    prefix = make_conda(tmp_path / "mine")
+    path, _ = packed(prefix)
+    with tarfile.open(path) as found:
+        names = set(found.getnames())
+    assert {"bin/activate", "bin/conda-unpack", "conda-meta/history", "bin/python"} <= names
+    assert f"lib/python{OWN}/site-packages/toolz/__init__.py" in names
+
+
+@pytest.mark.parametrize("make", [environments.make_venv, make_conda])
+def test_what_is_installed_in_editable_form_is_packed_too(tmp_path: Path, make: Callable[[Path], Path]) -> None:
+    """The packers refuse such an environment, and it is what people have who write a package."""
+    prefix = make(tmp_path / "mine")
     site = next((prefix / "lib").glob("python*/site-packages"))
     project, other = tmp_path / "project", tmp_path / "other"
     for folder in (project / "mypackage" / "inner", project / "tests", other):
@@ -258,8 +282,9 @@ def test_what_is_installed_in_editable_form_is_packed_too(tmp_path: Path) -> Non
     assert not (inside / "setup.py").exists()
     assert not (inside / "tests").exists()
     assert not list(inside.glob("*.pth"))
-    program = [str(unpacked / "bin" / "python"), "-c", "import mypackage.inner as m; print(m.VALUE)"]
-    assert subprocess.run(program, capture_output=True, text=True, timeout=60).stdout == "42\n"
+    program = [sys.executable, "-S", "-c", "import mypackage.inner as m; print(m.VALUE)"]
+    done = subprocess.run(program, capture_output=True, text=True, timeout=60, env={"PYTHONPATH": str(inside)})
+    assert done.stdout == "42\n", done.stderr
 
 
 def test_an_interpreter_of_the_machine_is_not_packed(tmp_path: Path) -> None:

@@ -18,7 +18,10 @@ from dask_steward.clusters.yarn_archive import cache_folder
 from dask_steward.errors import StartFailed
 
 # Neither our modules nor those of the folder that we are in may be found under the names of others.
-_PROGRAM = "import sys; sys.path[:] = filter(None, sys.path); import runpy; runpy.run_path(sys.argv.pop(1), run_name='__main__')"
+_PROGRAM = (
+    "import sys; sys.path[:] = filter(None, sys.path)\n"
+    "import runpy; runpy.run_path(sys.argv.pop(1), run_name='__main__')"
+)
 #: Seconds for the packing of a large environment on a slow file system.
 PACK_LIMIT = 1800.0
 #: Seconds between two words about how far it is.

@@ -1,13 +1,15 @@
 """An application that does what dask-yarn's remote mode did: somebody's scheduler and workers in containers.
 
 dask-yarn itself cannot start one with a Dask of today (its ``dask-yarn services`` fails at import), so the two services
-do with plain commands what that one did: the scheduler puts its address into the key-value store of skein, under the key
-of dask-yarn.
+do with plain commands what that one did: the scheduler puts its address into the key-value store of skein, under
+the key of dask-yarn.
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -56,15 +58,43 @@ def specification(name: str = "theirs", *, scheduler: bool = True, workers: int 
 
 
 @contextlib.contextmanager
-def submitted(spec: Any) -> Iterator[str]:
-    """Submit it as somebody would, with skein's own certificate; return its id once it runs, and kill it at the end."""
+def submitted(*, scheduler: bool = True) -> Iterator[str]:
+    """Submit it as somebody would, with skein's own certificate; return its id once it runs, and kill it at the end.
+
+    In a process of its own, as somebody's is.
+    """
+    words = [sys.executable, "-W", "ignore", "-m", "tests.support.dask_yarn_like", *([] if scheduler else ["none"])]
+    process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        id = process.stdout.readline().strip()
+        assert id.startswith("application_"), "it was not submitted; its words are above"
+        yield id
+    finally:
+        process.stdin.close()
+        process.stdout.close()
+        process.wait(60)
+
+
+def main(scheduler: bool) -> None:
+    """Submit, tell the id, and kill it when nobody listens any more."""
     import skein
 
-    with skein.Client() as client:
-        id = client.submit(spec)
+    folder = os.environ["SKEIN_CONFIG"]
+    if not os.path.exists(os.path.join(folder, "skein.pem")):
+        skein.Security.new_credentials().to_directory(folder)
+    security = skein.Security.from_directory(folder)
+    with skein.Client(security=security) as client:
+        id = client.submit(specification(scheduler=scheduler))
         try:
-            client.connect(id).close()
-            yield str(id)
+            client.connect(id, security=security).close()
+            print(id, flush=True)
+            sys.stdin.read()
         finally:
-            with contextlib.suppress(skein.SkeinError):
+            with contextlib.suppress(skein.exceptions.SkeinError):
                 client.kill_application(id)
+
+
+if __name__ == "__main__":
+    main("none" not in sys.argv[1:])

@@ -29,8 +29,8 @@ def checks() -> Iterator[Check]:
 
     store = ProfileStore()
     used = [info.name for info in store.infos() if info.system == "yarn" and info.level != "builtin"]
-    here = command.find("yarn", os.environ.get("PATH", os.defpath)) is not None
-    if not used and not here and yarn_conf.folder(os.environ) is None:
+    # A command yarn alone says nothing: the package manager of Node.js has the same name.
+    if not used and yarn_conf.folder(os.environ) is None:
         return
     # A machine may have a client of Hadoop that nobody uses for Dask.
     trouble = "fail" if used else "warn"

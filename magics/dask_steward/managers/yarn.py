@@ -16,7 +16,7 @@ from typing import Any
 
 from dask_steward.errors import SubmitRefused
 from dask_steward.managers import yarn_conf, yarn_parse, yarn_staging
-from dask_steward.managers.base import JobState, JobStatus, Manager, Unknown
+from dask_steward.managers.base import JobState, JobStatus, Manager, NodeSize, Unknown
 from dask_steward.managers.yarn_http import Answer, Forbidden
 from dask_steward.managers.yarn_parse import ID, Application, Info, Largest, Lifetime, Node, Queue
 from dask_steward.managers.yarn_site import SITE, Site
@@ -190,6 +190,21 @@ class Yarn(Site, Manager):
     def tidy(self, folder: str, ids: Collection[str]) -> str | None:
         files = yarn_staging.Files(self._properties, self._environment, self.user)
         return files.remove_staging({**dict.fromkeys(ids), **yarn_staging.places(folder)})
+
+    def node_sizes(self, *, timeout: float | None = None) -> tuple[NodeSize, ...] | Unknown:
+        queues = self.queues(timeout=timeout)
+        if isinstance(queues, Unknown):
+            return queues
+        nodes = self.nodes(timeout=timeout)
+        if isinstance(nodes, Unknown):
+            return nodes
+        kinds = sorted({(one.vcores, one.memory) for one in nodes if one.state == "RUNNING"})
+        return tuple(
+            NodeSize(queue.name, queue.name == "default", vcores, memory)
+            for queue in queues
+            if queue.state == "RUNNING"
+            for vcores, memory in kinds
+        )
 
     def submit(
         self,

@@ -19,7 +19,7 @@ DRIVER_LOG = "driver.log"
 """What skein's driver says, in the cluster's folder of the ledger."""
 
 _UPLOADING = re.compile(r"Uploading application resources to (\S+/\.skein/(application_[0-9]+_[0-9]+))/?\s*$", re.M)
-_STAGING = re.compile(r"/\.skein/application_[0-9]+_[0-9]+")
+_STAGING = re.compile(r"(/[^/]+)*/\.skein/(application_[0-9]+_[0-9]+)")
 
 WEB_LIMIT = 5.0
 """Seconds in which a NameNode must answer."""
@@ -68,7 +68,9 @@ class Files:
                 continue
             at = uri or f"{self._home()}/.skein/{id}"
             # Whatever the log holds, nothing else is ever removed.
-            if not _STAGING.search(urlsplit(at).path) or not at.endswith(id):
+            path = urlsplit(at).path
+            found = _STAGING.fullmatch(path)
+            if found is None or found[2] != id or ".." in path.split("/"):
                 continue
             why = self._remove(at)
             if why is not None:
@@ -92,11 +94,13 @@ class Files:
         parts = urlsplit(at)
         if parts.scheme in ("file", ""):
             return _remove_here(parts.path)
+        web = None
         if parts.scheme in ("hdfs", "webhdfs", "swebhdfs"):
-            why = self._remove_by_web(parts.scheme, parts.netloc, parts.path)
-            if why is None:
+            web = self._remove_by_web(parts.scheme, parts.netloc, parts.path)
+            if web is None:
                 return None
-        return self._remove_by_command(uri)
+        why = self._remove_by_command(uri)
+        return why and "; ".join(filter(None, (web, why)))
 
     def _resolved(self, uri: str) -> str:
         """Return what a viewfs shows under an address: another file system's address."""
@@ -138,7 +142,9 @@ class Files:
             elif reply.status == 200 and b'"boolean"' in reply.raw:
                 return None  # false: it was not there
             else:
-                told = f"{address} answers HTTP {reply.status}"
+                said = re.search(rb'"message":"([^"\\\n]*)', reply.raw)
+                words = said[1].decode("utf-8", "replace")[:200] if said else f"HTTP {reply.status}"
+                told = f"the NameNode at {address} refuses it: {words}"
         return told
 
     def _namenodes(self, scheme: str, netloc: str) -> list[str]:
@@ -177,7 +183,7 @@ class Files:
             if done.status is None:
                 return f"{name} {verb} gave no answer within {COMMAND_LIMIT:g} s"
             return " ".join((done.err or done.out).split())[-300:] or f"{name} {verb} failed"
-        return "neither its NameNode's web nor the hdfs command can be used"
+        return "there is no hdfs command on the PATH"
 
 
 def _remove_here(path: str) -> str | None:

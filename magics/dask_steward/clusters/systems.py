@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import importlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from dask_steward.clusters.base import HoldingView, Site, Workforce
@@ -69,11 +69,14 @@ class System(abc.ABC):
         The resolved profile.
     folder, tag : str
         The cluster's folder in the ledger and its tag.
+    ask : mapping
+        The size to begin with, as far as it is known before the workers' side is there.
     """
 
     profile: Mapping[str, Any]
     folder: str
     tag: str
+    ask: Mapping[str, Any] = field(default_factory=dict)
 
     #: Whether somebody else owns the scheduler: it is looked at, and nothing is done to it.
     foreign: ClassVar[bool] = False

@@ -118,6 +118,11 @@ class YarnApplication:
         known = (self.id, self.step, self.reason, None, self.node, self._since)
         return [HoldingView(KIND, *known, group=KEY, key=KEY, link=link)]
 
+    @property
+    def node_web(self) -> str | None:
+        """The web address of the node of its master."""
+        return self.report.am_host if self.report is not None else None
+
     def core_seconds(self) -> float:
         """Return core-seconds that its master has held so far."""
         return ((self._ended or time.time()) - self._started) * self.vcores if self._started is not None else 0.0

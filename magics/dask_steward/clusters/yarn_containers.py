@@ -6,16 +6,17 @@ manager. A master that YARN has started anew knows none of them, and YARN has en
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from dask_steward.clusters import yarn_words
 from dask_steward.clusters.yarn_application import YarnApplication
-from dask_steward.clusters.yarn_script import KEY_VARIABLE
+from dask_steward.clusters.yarn_script import KEY_VARIABLE, first_key
 from dask_steward.clusters.yarn_spec import WORKER
 from dask_steward.errors import SubmitRefused, SubmitUncertain
 from dask_steward.managers.base import JobState, JobStatus, Manager, Unknown
@@ -72,22 +73,38 @@ class Containers(Manager):
         The cluster's tag.
     vcores : int
         Cores of each.
+    first : int
+        How many the specification itself asks for. YARN is asked for these with the application's first breath, for
+        others up to five seconds later: so seldom does skein's master look while nothing is open. Their keys are those
+        of the first batch, which their scripts know (`yarn_script.first_key`).
     """
 
     system = "yarn"
     timeout = 30.0
     gone = "YARN does not know the container any more"
 
-    def __init__(self, application: YarnApplication, tag: str, vcores: int) -> None:
+    def __init__(self, application: YarnApplication, tag: str, vcores: int, first: int = 0) -> None:
         self.closing = False
         self.why_waiting = ""
         """Why YARN gives no more containers now, in words for a person."""
+        self.environment: dict[str, str] = {}
+        """Variables of every container, besides those of the specification."""
+        self.bring: Callable[[str], str] = lambda id: ""
+        """Brings a container's log, and returns its path."""
         self._application, self._tag, self._vcores = application, tag, vcores
         self._changing = threading.Lock()
         self._wanted: dict[str, _Wanted] = {}  # by skein's own id, of the present master
+        self._first = {first_key(number, first): f"{WORKER}_{number}" for number in range(first)}
+        self._open = bool(first)
+        self._seen: set[str] = set()
         self._ids: dict[str, str] = {}  # skein's ids by YARN's
         self._nodes: dict[str, str] = {}  # web addresses of the nodes by YARN's container ids
         application.arrived.append(self._revive)
+
+    @property
+    def awaits_first(self) -> bool:
+        """Whether the first batch may be asked for, although there is no master yet."""
+        return self._open and self._application.attempt == 0
 
     def most_at_once(self) -> int:
         return MOST_AT_ONCE
@@ -105,16 +122,20 @@ class Containers(Manager):
         batch = comment.rpartition(":")[2]
         keys = [batch] if count == 1 else [f"{batch}.{number}" for number in range(count)]
         client = self._application.client
-        if client is None or self.closing:
-            raise SubmitRefused("the application has no master now", retryable=True)
         with self._changing:
+            if self._open and not self.closing and set(keys) <= set(self._first):
+                self._open = False
+                self._wanted.update((self._first[key], _Wanted(key, time.time())) for key in keys)
+                return tuple(self._first[key] for key in keys)
+            if client is None or self.closing:
+                raise SubmitRefused("the application has no master now", retryable=True)
             return tuple(self._add(client, _Wanted(key, time.time())) for key in keys)
 
     def _add(self, client: skein.ApplicationClient, wanted: _Wanted) -> str:
         import skein
 
         try:
-            found = client.add_container(WORKER, env={KEY_VARIABLE: wanted.key})
+            found = client.add_container(WORKER, env={**self.environment, KEY_VARIABLE: wanted.key})
         except (skein.ConnectionError, skein.TimeoutError) as error:
             self._application.doubt()
             # Whether it was asked for or not: a container without a key of ours is none of those that are wanted.
@@ -129,15 +150,23 @@ class Containers(Manager):
     def _revive(self, client: skein.ApplicationClient, attempt: int) -> None:
         """Ask a new master for what is wanted; those of the one before are gone, YARN has ended them with it."""
         with self._changing:
-            before = list(self._wanted.values())
-            self._wanted.clear()
-            self._ids.clear()
-            if self.closing:
-                return
-            if before:
+            self._open = False
+            if attempt > 1:
+                before = list(self._wanted.values())
+                self._wanted.clear()
+                self._ids.clear()
+                self._seen.clear()
                 logger.info("master %d of the application: %d containers are asked for again", attempt, len(before))
-            for one in before:
-                self._add(client, replace(one, asked=time.time(), lives=one.lives + 1, fresh=True))
+                for one in [] if self.closing else before:
+                    again = replace(one, asked=time.time(), lives=one.lives + 1, fresh=True)
+                    if one.key in self._first:
+                        self._wanted[self._first[one.key]] = again  # it asks for these by itself
+                    else:
+                        self._add(client, again)
+            for id in self._first.values():
+                if id not in self._wanted:
+                    with contextlib.suppress(KeyError, ValueError):
+                        client.kill_container(id)
 
     # -- questions --
 
@@ -156,7 +185,11 @@ class Containers(Manager):
         with self._changing:
             if client is not application.client:
                 return Unknown("the application has a new master")
-            return tuple(self._status(one) for one in found if one.id in self._wanted)
+            self._seen.update(one.id for one in found)
+            # A master that has just come up may not have them in its list yet.
+            late = [id for id in self._wanted if id not in self._seen]
+            known = [self._status(one) for one in found if one.id in self._wanted]
+            return (*known, *(self._late(id) for id in late))
 
     @staticmethod
     def _all(client: skein.ApplicationClient) -> list[skein.Container]:
@@ -191,6 +224,22 @@ class Containers(Manager):
             restarts=wanted.lives,
         )
 
+    def _late(self, id: str) -> JobStatus:
+        wanted = self._wanted[id]
+        wanted.fresh = False
+        comment = f"{self._tag}:{wanted.key}"
+        return JobStatus(
+            id,
+            self._tag,
+            JobState.QUEUED,
+            "WAITING",
+            None,
+            None,
+            comment,
+            submitted=wanted.asked,
+            restarts=wanted.lives,
+        )
+
     def node_of(self, id: str) -> str | None:
         """Return the web address of the node that a container runs, or ran, on."""
         return self._nodes.get(id)
@@ -200,6 +249,15 @@ class Containers(Manager):
             again = "asked for again by a new application master" if status.restarts else "asked for"
             return f"{again}{f': {self.why_waiting}' if self.why_waiting else ''}"
         return status.reason or f"it runs on {status.node}"
+
+    def causes(self, statuses: Collection[JobStatus], *, timeout: float | None = None) -> dict[str, str]:
+        found = super().causes(statuses, timeout=timeout)
+        for status in statuses:
+            # Of most ends skein only tells that they were none of the good ones; the container's own script knows more.
+            said = yarn_words.own_words(self.bring(status.id)) if status.native == "FAILED" else None
+            if said is not None and yarn_words.is_vague(found[status.id]):
+                found[status.id] = said
+        return found
 
     # -- orders --
 

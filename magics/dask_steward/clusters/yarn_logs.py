@@ -57,6 +57,8 @@ class ContainerLogs:
     ) -> None:
         self._path_of, self._node_of, self._living = path_of, node_of, living
         self._user, self._scheme = user, scheme
+        self.attempt: Callable[[], int] = lambda: 1
+        """Returns which master the application has."""
         self._brought: dict[str, float] = {}
         self._writing = threading.Lock()
 
@@ -65,7 +67,7 @@ class ContainerLogs:
         path, node = self._path_of(id), self._node_of(id)
         if node is None or time.monotonic() - self._brought.get(id, -FRESH) < FRESH:
             return path
-        text = yarn_logs.running(node, id, self._user, scheme=self._scheme, timeout=LIMIT)
+        text = yarn_logs.running(node, self._container_of(id), self._user, scheme=self._scheme, timeout=LIMIT)
         if isinstance(text, Unknown):
             logger.info("the log of %s was not brought: %s", id, text.reason)
             return path
@@ -73,6 +75,12 @@ class ContainerLogs:
         with self._writing:
             _renew(path, text)
         return path
+
+    def _container_of(self, id: str) -> str:
+        """Return the container whose log is wanted: an application's is its master's, the first of its attempt."""
+        if not id.startswith("application_"):
+            return id
+        return f"container_{id.removeprefix('application_')}_{max(1, self.attempt()):02d}_000001"
 
     async def bring_all(self, ids: Collection[str] | None = None, limit: float = END_LIMIT) -> None:
         """Bring many, as far as they come within so many seconds."""

@@ -164,5 +164,26 @@ def container_end(state: str, message: str) -> str:
         return f"it ended by {code}" if code.startswith("signal") else f"it ended with exit status {code}"
     if state == "SUCCEEDED":
         return "it ended by itself"
+    if _VAGUE in message:
+        return "it ended with an error"
     said = first_line(message) if message.strip() else ""
     return f"{state.lower()}: {said}" if said else state.lower()
+
+
+_VAGUE = "Container failed during execution"
+
+
+def is_vague(words: str) -> bool:
+    """Tell whether words about a container's end say no more than that it was no good one."""
+    return _VAGUE in words or words == "it ended with an error"
+
+
+def own_words(path: str) -> str | None:
+    """Return what a container's script said last of its worker's end, where its log holds that."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            lines = file.readlines()[-50:]
+    except OSError:
+        return None
+    said = [line.partition(": ")[2].strip() for line in lines if line.startswith("dask-steward: ")]
+    return said[-1] if said and "unreachable" not in said[-1] else None

@@ -51,7 +51,7 @@ class YarnWorkforce(QueueWorkforce):
 
     @property
     def may_submit(self) -> bool:
-        return self.application.client is not None
+        return self.application.client is not None or self._containers.awaits_first
 
     def heard(self, event: Event) -> None:
         if event.key == KEY:

@@ -47,6 +47,7 @@ def main(folder: str) -> int:
         from dask_steward.keeper.keeper import Keeper
 
         system = systems.get(request.system, request.profile, folder, entries.tag(request.id))
+        system.ask = request.size
         system.prepare()
         facts.update(**system.facts())
         guardian.confirm()

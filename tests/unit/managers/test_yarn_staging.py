@@ -29,7 +29,11 @@ def test_the_drivers_log_names_them(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "uri", ["file:///etc", "file:///home/x/.skein", f"file:///x/.skein/{ID}/..", f"file:///x/{ID}"]
+    "uri",
+    [
+        *("file:///etc", "file:///home/x/.skein", f"file:///x/.skein/{ID}/..", f"file:///x/{ID}"),
+        *(f"file:///x/.skein/{ID}/../../.skein/{ID}", f"file:///x/.skein/{ID}0"),
+    ],
 )
 def test_what_is_no_staging_folder_is_never_removed(tmp_path: Path, uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
     removed: list[str] = []

@@ -30,7 +30,13 @@ if sys.argv[1:] == ["surface"]:
     names = [name for name in dir(core.YarnCluster) if not name.startswith("_")]
     functions = {name: arguments(getattr(core.YarnCluster, name)) for name in names
                  if callable(getattr(core.YarnCluster, name))}
-    print(json.dumps({"arguments": arguments(core.YarnCluster.__init__)[1:], "methods": functions, "names": names}))
+    import distributed.cli.utils
+    distributed.cli.utils.install_signal_handlers = None
+    import dask_yarn.cli as cli
+    commands = [*cli.entry_subs.choices, *("services " + name for name in cli.services.subs.choices)]
+    flags = [option for action in cli.submit.parser._actions for option in action.option_strings]
+    print(json.dumps({"arguments": arguments(core.YarnCluster.__init__)[1:], "methods": functions, "names": names,
+                      "commands": commands, "flags": flags}))
     sys.exit()
 found = []
 for case in json.load(sys.stdin):
@@ -50,7 +56,7 @@ def specifications(
 
 
 def surface() -> dict[str, Any]:
-    """Return the arguments of ``YarnCluster``, its methods with theirs, and all its public names."""
+    """Return the arguments of ``YarnCluster``, its public names, its commands, and the flags of ``submit``."""
     found: dict[str, Any] = json.loads(_run("", "surface"))
     return found
 

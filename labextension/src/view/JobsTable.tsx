@@ -32,11 +32,14 @@ export function JobsTable(props: IJobsTableProps): React.ReactElement {
   const onLog = useLatest(props.onLog);
   // Moments are shown by the day, so that the rows need not be drawn again each second.
   const hour = Math.floor(now / 3600) * 3600;
-  const groups = new Set(jobs.map(job => job.group)).size > 1;
+  // An application holds all the rest: its kind says that, it is no group.
+  const groups =
+    new Set(jobs.filter(job => job.kind !== 'application').map(job => job.group)).size > 1;
+  const expected = jobs.some(job => job.expected_start !== null) || system !== 'yarn';
   const kinds = new Set(jobs.map(job => job.kind)).size > 1;
   const columns = React.useMemo(
-    () => jobColumns(trans, words, { groups, kinds }, hour, onLog),
-    [trans, words, groups, kinds, hour, onLog]
+    () => jobColumns(trans, words, { groups, kinds, expected }, hour, onLog),
+    [trans, words, groups, kinds, expected, hour, onLog]
   );
   return (
     <div className="dsk-Jobs">
@@ -59,7 +62,7 @@ export function JobsTable(props: IJobsTableProps): React.ReactElement {
 function jobColumns(
   trans: TranslationBundle,
   words: IUnitWords,
-  has: { groups: boolean; kinds: boolean },
+  has: { groups: boolean; kinds: boolean; expected: boolean },
   now: number,
   onLog: (job: string) => void
 ): IColumn<IJob>[] {
@@ -68,7 +71,8 @@ function jobColumns(
     {
       key: 'id',
       title: trans.__('Id'),
-      width: 80,
+      // Ids of an application or a container are longer than those of a queue.
+      width: has.expected ? 80 : 156,
       grow: 1,
       value: job => job.id,
       render: (job, reached) =>
@@ -106,15 +110,17 @@ function jobColumns(
       value: job => job.reason,
       render: job => <span title={job.reason ?? ''}>{job.reason}</span>
     },
-    {
-      key: 'expected',
-      title: trans.__('Expected start'),
-      width: 112,
-      grow: 1,
-      numeric: true,
-      value: job => job.expected_start,
-      render: job => (job.expected_start === null ? '–' : timeOfDay(job.expected_start, now))
-    },
+    has.expected
+      ? {
+          key: 'expected',
+          title: trans.__('Expected start'),
+          width: 112,
+          grow: 1,
+          numeric: true,
+          value: job => job.expected_start,
+          render: job => (job.expected_start === null ? '–' : timeOfDay(job.expected_start, now))
+        }
+      : null,
     {
       key: 'node',
       title: trans.__('Node'),

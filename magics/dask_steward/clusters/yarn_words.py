@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dask_steward.units import format_size
+
 if TYPE_CHECKING:
-    from dask_steward.managers.yarn import Application
+    from dask_steward.managers.yarn import Application, Node, Queue
 
 #: What the diagnostics of a waiting application mean, the first that fits.
 _WAITS = (
@@ -17,6 +20,7 @@ _WAITS = (
         r"[Ii]nsufficient resources|Cluster resource is empty",
         "no node has room for its master",
     ),
+    (r"waiting for resources to be assigned for AM", "no node has room for its master yet"),
     (r"Queue is not active|STOPPED", "its queue is stopped"),
     (r"not (?:found|exist).*label|label.*not (?:found|exist)", "no node has its label"),
 )
@@ -110,9 +114,42 @@ def waiting(application: Application, *, again: bool = False) -> str:
     where = f"YARN: {application.state}, queue {application.queue}"
     for pattern, words in _WAITS:
         if re.search(pattern, text):
-            return f"{before}{where}: {words}"
+            return f"{before}{where} — {words}"
     said = first_line(re.sub(r"\s*;?\s*Details\s*:.*", "", re.sub(r"^\[[^\]]*\]\s*", "", text))) if text.strip() else ""
-    return f"{before}{where}{f': {said}' if said else ''}"
+    return f"{before}{where}{f' — {said}' if said else ''}"
+
+
+def no_room(
+    queue: Queue | None, nodes: Iterable[Node], memory: int, vcores: int, label: str | None = None
+) -> str | None:
+    """Return why YARN gives no container of a size now; None where nothing speaks against it.
+
+    Parameters
+    ----------
+    queue : Queue or None
+        The application's own.
+    nodes : iterable of Node
+        All nodes, lost ones too.
+    memory, vcores : int
+        Of a container; memory in bytes.
+    label : str, optional
+        Only nodes that have it will do.
+    """
+    if queue is not None and queue.used is not None and queue.maximum is not None and queue.used >= queue.maximum - 0.5:
+        return f"queue {queue.name} is full: it uses {queue.used:.0f} % of the cluster and may have no more"
+    live = [one for one in nodes if one.state == "RUNNING"]
+    if not live:
+        return "YARN has no node that works"
+    if label:
+        live = [one for one in live if label in one.labels]
+        if not live:
+            return f"no node that works has the label {label}"
+    free = [(one.memory - one.used_memory, one.vcores - one.used_vcores) for one in live]
+    if any(one[0] >= memory and one[1] >= vcores for one in free):
+        return None
+    what = f"{format_size(memory)} and {vcores} vcore{'s' if vcores != 1 else ''}"
+    most = max(free)
+    return f"no node has {what} free; the emptiest has {format_size(max(0, most[0]))} and {max(0, most[1])}"
 
 
 def over(application: Application) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from typing import ClassVar
+import time
+from typing import TYPE_CHECKING, ClassVar
 
+from dask_steward.clusters import yarn_words
 from dask_steward.clusters.base import MAIN
 from dask_steward.clusters.line import Event
 from dask_steward.clusters.queue import BUSY_INTERVAL, QueueWorkforce
@@ -12,7 +14,13 @@ from dask_steward.clusters.yarn_application import YarnApplication
 from dask_steward.clusters.yarn_containers import Containers
 from dask_steward.clusters.yarn_logs import ContainerLogs
 from dask_steward.clusters.yarn_script import KEY
+from dask_steward.managers.base import Unknown
 
+if TYPE_CHECKING:
+    import skein
+
+#: Seconds after which a container that waits is wondered about, and between two questions why.
+WHY_AFTER, WHY_INTERVAL = 2.0, 3.0
 #: Seconds that workers have to leave at the scheduler's word, before their containers are ended.
 LEAVE_LIMIT = 1.0
 
@@ -25,16 +33,20 @@ class YarnWorkforce(QueueWorkforce):
     #: Where their logs are kept.
     logs: ContainerLogs
 
-    def belong(self, application: YarnApplication, containers: Containers, restarts: int | None) -> None:
-        """Take over whose containers they are, and how many lost ones are replaced (None, or -1: all)."""
+    def belong(
+        self, application: YarnApplication, containers: Containers, restarts: int | None, size: skein.Service
+    ) -> None:
+        """Take over whose containers they are, how many lost ones are replaced (None, or -1: all), and their size."""
         self.application, self._containers = application, containers
         self._restarts = None if restarts is None or restarts < 0 else restarts
         self.roster.kind = "container"
+        self._size = size
         # dask_spec tells a cause in a chain of errors, each with its stack.
         self.roster.frames = False
 
     def start(self) -> None:
         self._keeping_logs = asyncio.create_task(self.logs.keep())
+        self._asking_why = asyncio.create_task(self._ask_why())
         super().start()
 
     @property
@@ -46,7 +58,7 @@ class YarnWorkforce(QueueWorkforce):
         if application.client is None and application.over is None:
             if application.unknown is not None:
                 return f"unknown: {application.unknown}"
-            return f"application {application.id or ''}".rstrip() + f": {application.reason or application.step}"
+            return f"{application.id or 'application'}: {application.reason or application.step}"
         return super().reason()
 
     @property
@@ -66,6 +78,28 @@ class YarnWorkforce(QueueWorkforce):
     def _interval(self) -> float:
         # A question to the application's master costs some milliseconds.
         return min(super()._interval(), 5.0) if self.may_submit else BUSY_INTERVAL
+
+    async def _ask_why(self) -> None:
+        """Find out why containers wait, as long as some do."""
+        while True:
+            await asyncio.sleep(WHY_INTERVAL)
+            long = time.time() - WHY_AFTER
+            waiting = any(job.step == "queued" and job.since < long for job in self.roster.holding)
+            why = await asyncio.to_thread(self._why) if waiting and self.application.client is not None else None
+            if why != self._containers.why_waiting:
+                self._containers.why_waiting = why
+                self.news()
+
+    def _why(self) -> str | None:
+        """Ask the ResourceManager; in a thread."""
+        manager, report = self.application.manager, self.application.report
+        queues, nodes = manager.queues(), manager.nodes()
+        if isinstance(queues, Unknown) or isinstance(nodes, Unknown):
+            return None
+        own = [one for one in queues if report is not None and report.queue in (one.name, one.path)]
+        resources = self._size.resources
+        label = self._size.node_label or None
+        return yarn_words.no_room(own[0] if own else None, nodes, resources.memory * 2**20, resources.vcores, label)
 
     def _judge(self) -> None:
         roster, application = self.roster, self.application
@@ -92,6 +126,7 @@ class YarnWorkforce(QueueWorkforce):
         roster = self.roster
         roster.closing = self._containers.closing = True
         self._keeping_logs.cancel()
+        self._asking_why.cancel()
         for group in roster.groups.values():
             group.wanted = 0
         for job in roster.holding:

@@ -38,7 +38,8 @@ def holdings_table(holdings: Sequence[Mapping[str, Any]]) -> str:
 
     A column that says nothing (no group but the profile's own, nothing that waits) is left out.
     """
-    grouped = any(one.get("group") not in (None, "main") for one in holdings)
+    # An application holds all the rest: its kind says that, it is no group.
+    grouped = any(one.get("group") not in (None, "main") for one in holdings if one.get("kind") != "application")
     waiting = any(one.get("expected_start") for one in holdings)
     headers = ["KIND", "ID", *(["GROUP"] if grouped else []), "STATE", "NODE", "SINCE"]
     rows = [

@@ -210,7 +210,7 @@ class YarnSystem(LinedSystem):
         )
         if self._remote is not None:
             containers.environment = yarn_scheduler.variables(self._remote.address)
-        made.belong(application, containers, plan.restarts)
+        made.belong(application, containers, plan.restarts, plan.spec.services[yarn_spec.WORKER])
         self._logs = logs = ContainerLogs(
             super().log_of,
             lambda id: application.node_web if id == application.id else containers.node_of(id),

@@ -91,7 +91,7 @@ class YarnApplication:
         self._since = time.time()
         self._started: float | None = None
         self._ended: float | None = None
-        self._driver, self._manager, self._log, self._tag = driver, manager, log, tag
+        self._driver, self.manager, self._log, self._tag = driver, manager, log, tag
         self._changed = changed
         self.lease = Lease(manager, timeout, interval, changed)
         self._wake = asyncio.Event()
@@ -114,7 +114,7 @@ class YarnApplication:
         if not self.holding:
             return []
         # The ResourceManager's own page: it says why, and is there before the master and after it.
-        link = self._manager.page(self.id) if self.id is not None else None
+        link = self.manager.page(self.id) if self.id is not None else None
         known = (self.id, self.step, self.reason, None, self.node, self._since)
         return [HoldingView(KIND, *known, group=KEY, key=KEY, link=link)]
 
@@ -200,7 +200,7 @@ class YarnApplication:
 
     async def _look(self, doubted: bool) -> None:
         """Ask the ResourceManager once, and take in what it says."""
-        answer = await asyncio.to_thread(self._manager.application, self.id)
+        answer = await asyncio.to_thread(self.manager.application, self.id)
         if isinstance(answer, Unknown):
             if self.unknown != answer.reason:
                 self.unknown = answer.reason
@@ -297,9 +297,9 @@ class YarnApplication:
     async def kill(self) -> str | None:
         """Have the ResourceManager kill it, by id or by tag; return why it could not be asked to."""
         if self.id is not None:
-            answer = await asyncio.to_thread(self._manager.cancel, [self.id])
+            answer = await asyncio.to_thread(self.manager.cancel, [self.id])
         else:
-            answer = await asyncio.to_thread(self._manager.cancel_tag, self._tag)
+            answer = await asyncio.to_thread(self.manager.cancel_tag, self._tag)
         return answer.reason if isinstance(answer, Unknown) else None
 
     async def release(self) -> str | None:
@@ -329,7 +329,7 @@ class YarnApplication:
         """Ask what is left of it, and cross it out when nothing is."""
         if not self.holding:
             return None
-        answer = await asyncio.to_thread(self._manager.find_by_tag, [self._tag])
+        answer = await asyncio.to_thread(self.manager.find_by_tag, [self._tag])
         if isinstance(answer, Unknown):
             return f"it is not known whether the application is gone: {answer.reason}"
         mine = answer.get(self._tag, ())

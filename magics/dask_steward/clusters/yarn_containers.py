@@ -85,7 +85,7 @@ class Containers(Manager):
 
     def __init__(self, application: YarnApplication, tag: str, vcores: int, first: int = 0) -> None:
         self.closing = False
-        self.why_waiting = ""
+        self.why_waiting: str | None = None
         """Why YARN gives no more containers now, in words for a person."""
         self.environment: dict[str, str] = {}
         """Variables of every container, besides those of the specification."""

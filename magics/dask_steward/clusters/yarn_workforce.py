@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from dask_steward.clusters import yarn_words
-from dask_steward.clusters.base import MAIN
+from dask_steward.clusters.base import MAIN, HoldingView
 from dask_steward.clusters.line import Event
 from dask_steward.clusters.queue import BUSY_INTERVAL, QueueWorkforce
 from dask_steward.clusters.yarn_application import YarnApplication
@@ -41,6 +41,7 @@ class YarnWorkforce(QueueWorkforce):
         self._restarts = None if restarts is None or restarts < 0 else restarts
         self.roster.kind = "container"
         self._size = size
+        self._lines: set[str] = set()  # keys of containers that hold the line: what runs there is ours
         # dask_spec tells a cause in a chain of errors, each with its stack.
         self.roster.frames = False
 
@@ -59,7 +60,39 @@ class YarnWorkforce(QueueWorkforce):
             if application.unknown is not None:
                 return f"unknown: {application.unknown}"
             return f"{application.id or 'application'}: {application.reason or application.step}"
-        return super().reason()
+        numbers, refused = self.numbers(), any(one.refusal for one in self.roster.groups.values())
+        if not numbers["allocated"] or refused or self.roster.unknown:
+            return super().reason()
+        # Of more than one thing that is not there yet each is told.
+        waiting = numbers["asked"] - numbers["allocated"] - numbers["running"] - numbers["connected"]
+        told = [
+            (waiting, f"wait{f' ({self._containers.why_waiting})' if self._containers.why_waiting else ''}"),
+            (numbers["allocated"], "have a node, to which their files are brought"),
+            (numbers["running"], "start their workers"),
+        ]
+        words = ", ".join(f"{number} {what}" for number, what in told if number > 0)
+        return f"of {numbers['asked']} containers {words}"
+
+    def numbers(self) -> dict[str, int]:
+        """Return how many containers are asked for, have a node, run there, and have their worker connected."""
+        staying = [job for job in self.roster.holding if not job.leaving]
+        running = [job for job in staying if job.step == "running"]
+        return {
+            "asked": self.roster.wanted,
+            "allocated": sum(job.key not in self._lines for job in running),
+            "running": sum(job.key in self._lines for job in running),
+            "connected": sum(job.step == "connected" for job in staying),
+        }
+
+    def group_views(self) -> dict[str, dict[str, Any]]:
+        return {name: {**view, "containers": self.numbers()} for name, view in super().group_views().items()}
+
+    def holdings(self) -> list[HoldingView]:
+        found = super().holdings()
+        for one in found:
+            if one.state == "running" and one.key not in self._lines:
+                one.reason = f"it has a node, {one.node}, to which its files are brought"
+        return found
 
     @property
     def may_submit(self) -> bool:
@@ -73,6 +106,10 @@ class YarnWorkforce(QueueWorkforce):
             self.application.doubt()
             self.news()
         else:
+            if event.up:
+                self._lines.add(event.key)
+            else:
+                self._lines.discard(event.key)
             super().heard(event)
 
     def _interval(self) -> float:

@@ -6,6 +6,7 @@ import getpass
 import os
 import socket
 import sys
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -205,3 +206,38 @@ def test_on_behalf_of_another_user(yarn: PrivateYarn, place: pytest.MonkeyPatch)
         assert raw["user"] == "alice"
         assert on_worker(cluster)["threads"] == 1
     assert yarn.application(raw["id"]).state == "FINISHED"
+
+
+def test_the_environment_that_starts_it(
+    yarn: PrivateYarn, place: pytest.MonkeyPatch, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Where none is named it is packed, brought to Hadoop's file system, and the same one the next time."""
+    keeper = ("pydantic", "ruamel.yaml", "httpx", "cryptography", "platformdirs", "traitlets", "skein", "venv-pack")
+    folder = environments.make_venv(tmp_path_factory.mktemp("kernel") / "venv", "distributed", *keeper)
+    told: list[str] = []
+    python = str(folder / "bin" / "python")
+    fields = {"dashboard": "off", "python": python, "options.worker_memory": "600 MiB"}
+    with ds.start("yarn", set=fields, on_progress=lambda state: told.append(str(state["reason"]))) as cluster:
+        found = on_worker(cluster)
+        assert found["python"].endswith("/environment/bin/python")
+        assert found["python"].startswith(str(yarn.folder))
+    assert any(f"packing {folder} for the containers" in words for words in told), told
+    kept = [path.name for path in yarn.folder.glob("dfs/user/*/.dask-steward/environments/*/*.tar.gz")]
+    assert kept == [path.name for path in (tmp_path / "cache" / "dask-steward" / "environments").iterdir()]
+
+
+def test_an_interpreter_that_the_nodes_do_not_have(
+    yarn: PrivateYarn, place: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It cannot be known before; the first containers say it, in one sentence."""
+    folder = environments.make_venv(tmp_path / "venv", "distributed")
+    link = folder / "bin" / "python"
+    for name in ("python", "python3", f"python{sys.version_info[0]}.{sys.version_info[1]}"):
+        (folder / "bin" / name).unlink(missing_ok=True)
+    link.symlink_to("/only/elsewhere/bin/python3")
+    archive = tmp_path / "elsewhere.tar.gz"
+    with tarfile.open(archive, "w:gz") as made:
+        made.add(folder, ".")
+    with pytest.raises(ds.StartFailed) as caught:
+        ds.YarnCluster(environment=str(archive), worker_memory="600 MiB", set={"dashboard": "off"})
+    assert "the Python of this environment, /only/elsewhere/bin/python3, is not on node" in str(caught.value)

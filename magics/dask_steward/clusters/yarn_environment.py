@@ -27,6 +27,12 @@ FOLDER = "environment"
 #: Folder below a user's own on the default file system, for archives that were brought there once.
 UPLOADS = ".dask-steward/environments"
 _SCHEMES = ("conda", "venv", "python")
+#: A container's first line: bash's own words for a link to nowhere would name neither.
+_HAS_PYTHON = (
+    f"[ -x {FOLDER}/bin/python ] || "
+    f'{{ echo "dask-steward: the Python of this environment, $(readlink -m {FOLDER}/bin/python),'
+    ' is not on node $NM_HOST; pack one with conda-pack, or from a Python that all nodes have" >&2; exit 1; }'
+)
 _FIELD = "options.environment"
 _WAY = "Pack it again from an environment like this one, or leave options.environment out: then this one is packed."
 Result = TypeVar("Result")
@@ -102,7 +108,7 @@ def activation(environment: str) -> Activation:
     if kind == "python":
         return Activation((), quoted)
     files = {FOLDER: path or KERNEL}
-    return Activation((f"source {FOLDER}/bin/activate",), f'"$PWD"/{FOLDER}/bin/python', files)
+    return Activation((_HAS_PYTHON, f"source {FOLDER}/bin/activate"), f'"$PWD"/{FOLDER}/bin/python', files)
 
 
 async def prepare(environment: str, *, user: str, waiting: Callable[[str], None]) -> Prepared:

@@ -200,6 +200,26 @@ def test_a_specification(yarn: PrivateYarn, place: pytest.MonkeyPatch, archive: 
         assert report(yarn, cluster.app_id)["name"] == "dask-specified"
 
 
+def test_a_specification_with_a_scheduler(yarn: PrivateYarn, place: pytest.MonkeyPatch, archive: Path) -> None:
+    scheduler = (
+        "  dask.scheduler:\n"
+        "    resources: {memory: 1 GiB, vcores: 2}\n"
+        "    files: {environment: environment.tar.gz}\n"
+        "    script: |\n      source environment/bin/activate\n      dask-yarn services scheduler\n\n"
+    )
+    before, found, after = SPECIFICATION.partition("  dask.worker:\n")
+    (archive.parent / "whole.yaml").write_text(before + scheduler + found + after)
+    path = str(archive.parent / "whole.yaml")
+    with ds.YarnCluster.from_specification(path, set={"dashboard": "off"}) as cluster:
+        found_there = on_worker(cluster)
+        assert (found_there["word"], found_there["threads"]) == ("specified", 2)
+        until(lambda: report(yarn, cluster.app_id)["allocatedMB"] == 1024 + 640)
+        assert report(yarn, cluster.app_id)["allocatedVCores"] == 4
+        with cluster.get_client() as client:
+            # In a container, and not here.
+            assert client.run_on_scheduler(lambda: __import__("os").environ["SKEIN_APPLICATION_ID"]) == cluster.app_id
+
+
 def test_on_behalf_of_another_user(yarn: PrivateYarn, place: pytest.MonkeyPatch) -> None:
     with ds.YarnCluster(environment=HERE, worker_memory="600 MiB", user="alice", set={"dashboard": "off"}) as cluster:
         raw = report(yarn, cluster.app_id)

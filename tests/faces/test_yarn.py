@@ -180,6 +180,9 @@ def test_a_preview_shows_the_specification_and_what_it_holds(site: PrivateYarn, 
     assert spec.services["dask.worker"].resources.memory == 600
     assert "dask-steward-CLUSTER" in spec.tags
     assert "PRIVATE KEY" not in main.script
+    remote, scheduler = ds.preview("quick", set={"options.deploy_mode": "remote"}).groups
+    assert (scheduler.name, scheduler.memory) == ("scheduler", 2 * 2**30)
+    assert "dask_steward.clusters.scheduler_host" in skein.ApplicationSpec.from_yaml(remote.script).master.script
     text = shell("preview", "quick", "--workers", "3", check=0).stdout
     assert "will hold  4 containers: 4 vcores, 2.26 GiB, 4 core-hours per hour" in text
     assert "workers    3 × 1 vcore × 600 MiB, 1 thread each" in text

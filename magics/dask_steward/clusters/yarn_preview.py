@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from dask_steward.clusters import yarn_environment, yarn_script, yarn_spec
+from dask_steward.clusters import yarn_environment, yarn_scheduler, yarn_script, yarn_spec
 from dask_steward.clusters.base import MAIN, units_of
 from dask_steward.clusters.line_preview import line_before
 from dask_steward.clusters.security import paths_of
+from dask_steward.clusters.yarn import ATTEMPTS
+from dask_steward.clusters.yarn_containers import MOST_AT_ONCE
 from dask_steward.clusters.yarn_driver import load_skein
+from dask_steward.clusters.yarn_settings import scheduler_arguments
 from dask_steward.ledger import entries, paths
 
 if TYPE_CHECKING:
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
 MASTER, SCHEDULER = "master", "scheduler"
 """The application's own container: with the scheduler in it, where ``deploy_mode`` is remote."""
 _MIB = 2**20
-_HEAD = "# As it is submitted; containers of dask.worker are added one by one, each with a key of its own.\n"
+_HEAD = "# As it is submitted; later containers of dask.worker are added one by one, each with a key of its own.\n"
 
 
 def preview(profile: Mapping[str, Any], ask: Mapping[str, Any], cluster: str) -> dict[str, Any]:
@@ -46,21 +49,15 @@ def preview(profile: Mapping[str, Any], ask: Mapping[str, Any], cluster: str) ->
     load_skein(folder)
     plan = yarn_spec.plan(profile.get("options") or {})
     tls = {} if profile.get("security") == "none" else paths_of(os.path.join(folder, entries.TLS))
-    line = line_before(profile, scheduler=True)
-    shape = yarn_script.worker_shape(plan, "SCHEDULER", tls)
-    environment = {str(key): str(value) for key, value in (profile.get("environment") or {}).items()}
-    spec = yarn_script.completed(
-        plan.spec,
-        tag=tag,
-        script=yarn_script.worker_script(shape, tag=tag, line=line, environment=environment),
-        master=yarn_script.master_script(tag=tag, line=line),
-        tls=tls,
-        max_attempts=2 if plan.scheduler is None else 1,
-    )
-    master = spec.master.resources if plan.scheduler is None else plan.scheduler.resources
     vcores = int(plan.worker.resources.vcores)
     unit = {"workers": 1, "cores": vcores, "memory": plan.memory}
     containers = _count(plan, profile, ask, unit)
+    if plan.scheduler is None:
+        spec = _with_workers_only(plan, profile, tag, tls, containers)
+        master = spec.master.resources
+    else:
+        spec = _with_scheduler(plan, profile, tag, tls, folder)
+        master = plan.scheduler.resources
     workers = {
         "name": MAIN,
         "jobs": containers,
@@ -85,6 +82,56 @@ def preview(profile: Mapping[str, Any], ask: Mapping[str, Any], cluster: str) ->
     }
     common = {"partition": spec.queue, "walltime": None, "job_name": tag, "asks_memory": True}
     return {"groups": [{**workers, **common}, {**own, **common}], "warnings": _trouble(plan)}
+
+
+def _with_workers_only(
+    plan: Plan, profile: Mapping[str, Any], tag: str, tls: Mapping[str, str], containers: int
+) -> skein.ApplicationSpec:
+    line = line_before(profile, scheduler=True)
+    shape = yarn_script.worker_shape(plan, "SCHEDULER", tls)
+    first = min(containers, MOST_AT_ONCE)
+    script = yarn_script.worker_script(shape, tag=tag, line=line, environment=_environment(profile), first=first)
+    return yarn_script.completed(
+        plan.spec,
+        tag=tag,
+        script=script,
+        master=yarn_script.master_script(tag=tag, line=line),
+        tls=tls,
+        max_attempts=ATTEMPTS,
+        first=first,
+    )
+
+
+def _with_scheduler(
+    plan: Plan, profile: Mapping[str, Any], tag: str, tls: Mapping[str, str], folder: str
+) -> skein.ApplicationSpec:
+    import skein
+
+    options = scheduler_arguments(profile.get("options") or {})
+    line = line_before(profile, scheduler=False)
+    shape = yarn_script.worker_shape(plan, f'"${yarn_scheduler.ADDRESS}"', tls)
+    ends = yarn_scheduler.worker_ends(line)
+    script = yarn_script.worker_script(shape, tag=tag, line=ends, environment=_environment(profile))
+    master = yarn_scheduler.master_script(
+        plan,
+        tag=tag,
+        line=line,
+        ports=[options.get("port") or cast("int", "PORT")],
+        options={key: value for key, value in options.items() if key not in ("host", "contact_address")},
+        tls=tls,
+        pages=str(profile.get("dashboard") or "socket") != "off",
+    )
+    spec = yarn_script.completed(plan.spec, tag=tag, script=script, master=master, tls=tls, max_attempts=1)
+    # The package itself is packed at the start.
+    package = skein.File(
+        source=os.path.join(folder, f"{yarn_scheduler.PACKAGE}.zip"), type="archive", visibility="application"
+    )
+    spec.master.files = {**spec.master.files, yarn_scheduler.PACKAGE: package, **yarn_script.tls_files(tls)}
+    return spec
+
+
+def _environment(profile: Mapping[str, Any]) -> dict[str, str]:
+    return {str(key): str(value) for key, value in (profile.get("environment") or {}).items()}
 
 
 def yaml_of(spec: skein.ApplicationSpec) -> str:

@@ -103,6 +103,47 @@ def test_an_application_that_somebody_kills_ends_the_cluster_with_the_cause(site
     assert "killed" in cluster.state["reason"].lower()
 
 
+def test_containers_that_find_no_room_say_why(site: Site) -> None:
+    """Given a node with room for two, when three are asked for, then one waits, and the cluster says for what."""
+    memory = {"options.worker_memory": "2560 MiB"}  # asked for, never used
+    with site.start(jobs=2, set=memory) as cluster:
+        cluster.wait_for_workers(2, timeout=PATIENCE)
+        (group,) = cluster.state["groups"].values()
+        assert group["containers"] == {"asked": 2, "allocated": 0, "running": 0, "connected": 2}
+
+        cluster.scale(3)
+
+        reason = until(lambda: "no node has" in str(cluster.state["reason"]) and cluster.state["reason"])
+        assert "1 of 3 containers wait: " in reason
+        assert "no node has 2.5 GiB and 2 vcores free" in reason
+        assert cluster.state["workers"] == {"asked": 3, "queued": 1, "running": 2, "lost": 0}
+        cluster.scale(2)
+        until(lambda: cluster.state["reason"] is None)
+
+
+def test_an_application_that_waits_says_why_and_is_given_back(site: Site) -> None:
+    """Given a YARN that is full, when a cluster is started and stopped, then nothing of it is left."""
+    assert site.yarn is not None
+    other = site.yarn.submit(memory=site.yarn.knobs.memory - 256)
+    try:
+        until(lambda: site.yarn.application(other).containers == 1)
+        cluster = site.start(wait=False)
+        reason = until(lambda: "YARN: ACCEPTED" in str(cluster.state["reason"]) and cluster.state["reason"])
+        assert "master" in reason
+        assert cluster.state["state"] == "pending"
+        (application,) = holding(cluster, "application")
+        assert application["state"] == "queued"
+
+        cluster.close()
+
+        assert cluster.state["state"] == "stopped"
+        ended = site.yarn.application(application["id"])
+        assert ended is not None
+        assert ended.state == "KILLED"
+    finally:
+        site.yarn.kill_application(other)
+
+
 @pytest.fixture
 def apart(site: Site) -> Iterator[Callable[..., Any]]:
     """Start clusters whose scheduler is in the application's master."""

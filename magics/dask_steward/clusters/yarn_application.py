@@ -33,10 +33,10 @@ SUBMIT_LIMIT = 600.0
 BUSY_INTERVAL, IDLE_INTERVAL, UNKNOWN_INTERVAL = 0.5, 5.0, 2.0
 #: Seconds for which an application must be unknown to a ResourceManager that answers, to be taken for lost.
 LOST_LIMIT = 3.0
-#: Seconds after which a submit without an answer is given up for lost.
-UNCERTAIN_LIMIT = 60.0
 #: Seconds for which an orderly stop tries to verify; then the guard goes on.
 RELEASE_LIMIT = 10.0
+#: Seconds for which a submit that is under way is waited for before the end.
+SUBMIT_END = 5.0
 #: Seconds after which an application that was told to end and has not is killed.
 KILL_AFTER = 3.0
 #: What it is in the ResourceManager's words once it is over.
@@ -96,6 +96,7 @@ class YarnApplication:
         self.lease = Lease(manager, timeout, interval, changed)
         self._wake = asyncio.Event()
         self._watching: asyncio.Task[None] | None = None
+        self._submitting: asyncio.Future[None] | None = None
         self._ending = False
         self._missed_since: float | None = None
         self._doubted = False
@@ -152,6 +153,15 @@ class YarnApplication:
         """
         self.vcores = spec.master.resources.vcores
         await asyncio.to_thread(self._log.write, KIND, KEY, holdings.INTENT)
+        self._submitting = asyncio.ensure_future(self._submit(spec))
+        # A start that is interrupted does not interrupt it: what came of it is waited for before it is given back.
+        await asyncio.shield(self._submitting)
+        if self.id is not None:
+            await self.lease.take(self.id)
+        self._to("submitted", None)
+        self._watching = asyncio.create_task(self._watch())
+
+    async def _submit(self, spec: skein.ApplicationSpec) -> None:
         try:
             self.id = await aside(self._driver.client.submit, spec, limit=SUBMIT_LIMIT)
         except asyncio.TimeoutError as error:
@@ -160,8 +170,6 @@ class YarnApplication:
                 "tag and given back.",
                 hint="Is the ResourceManager up, and the file system that it takes the environment from?",
             ) from error
-        except StartFailed:
-            raise
         except Exception as error:  # whatever skein makes of what Hadoop throws
             refused = yarn_words.refusal(error, spec.queue)
             if refused.certain:
@@ -169,9 +177,6 @@ class YarnApplication:
                     self._log.write(KIND, KEY, holdings.REFUSED, reason=refused.sentence)
             raise StartFailed(refused.sentence, field=refused.field, hint=refused.hint) from error
         await asyncio.to_thread(self._log.write, KIND, KEY, holdings.HELD, self.id)
-        await self.lease.take(self.id)
-        self._to("submitted", None)
-        self._watching = asyncio.create_task(self._watch())
 
     def doubt(self) -> None:
         """Ask at once: something says that it, or its master, may have gone."""
@@ -307,6 +312,8 @@ class YarnApplication:
         self.lease.drop()
         if self._watching is not None:
             self._watching.cancel()
+        if self._submitting is not None and not self._submitting.done():
+            await asyncio.wait([self._submitting], timeout=SUBMIT_END)
         if not self.holding:
             return None
         if not self._ending:
@@ -334,11 +341,14 @@ class YarnApplication:
             return f"it is not known whether the application is gone: {answer.reason}"
         mine = answer.get(self._tag, ())
         live = [one.id for one in mine if not one.state.gone]
+        if self.id is None and mine:
+            self.id = mine[0].id
         if live:
-            if self.id is None:
-                self.id = live[0]
-            return f"application {live[0]} has not ended yet"
+            return f"{live[0]} has not ended yet"
         if self.id is None:
             return "its submit may still be in flight"
+        unsettled = await asyncio.to_thread(self.manager.settled, self._tag, [self.id])
+        if unsettled is not None:
+            return str(unsettled.reason)
         self._finish("given back")
         return None

@@ -71,7 +71,8 @@ def test_why_an_application_is_over(state: str, final: str, diagnostics: str, wo
     [
         (
             "Failed to submit application, exception:\norg.apache.hadoop.yarn.exceptions.YarnException: Failed to "
-            "submit application_1_1 to YARN : Application application_1_1 submitted by user root to unknown queue: nope",
+            "submit application_1_1 to YARN : Application application_1_1 submitted by user root to unknown "
+            "queue: nope",
             "options.queue",
             "YARN has no queue 'nope'",
             True,

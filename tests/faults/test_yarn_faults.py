@@ -70,6 +70,7 @@ def _profiles(stage: Stage) -> None:
     lease = f"lease: {{timeout: {LEASE:g} s, interval: 2 s}}"
     stage.profile("two", TWO.format(python=sys.executable, more=""))
     stage.profile("brief", TWO.format(python=sys.executable, more=lease))
+    stage.profile("remote", TWO.format(python=sys.executable, more="  deploy_mode: remote"))
 
 
 def running(stage: Stage, profile: str = "two") -> Started:
@@ -159,6 +160,25 @@ def test_a_running_application_ends(stage: Stage, site: PrivateYarn, victim: str
     started = running(stage)
     since = kill(started, victim)
     gone(stage, site, started, f"application runs; {victim}: kill", since)
+    crossed_out(started)
+
+
+@pytest.mark.parametrize("victim", ["kernel", "all"])
+def test_an_application_with_the_scheduler_in_it_ends(stage: Stage, site: PrivateYarn, victim: str) -> None:
+    """Given a scheduler in the application's master, then it ends as soon as one whose scheduler is in the keeper."""
+    started = running(stage, "remote")
+    since = kill(started, victim)
+    gone(stage, site, started, f"application with the scheduler in it; {victim}: kill", since)
+    crossed_out(started)
+
+
+def test_a_cluster_ends_with_the_master_that_has_its_scheduler(stage: Stage, site: PrivateYarn) -> None:
+    started = running(stage, "remote")
+    id = site.with_tag(started.tag)[0].id
+    now = time.monotonic()
+    assert leaks.kill(one for one in site.containers(id) if one.command.split(" ")[0].endswith("java"))
+    wait_until(f"it says so\n{started.log()}", lambda: started.ended() or started.state["state"] == "failed")
+    gone(stage, site, started, "application with the scheduler in it; master: kill", now, 20.0)
     crossed_out(started)
 
 
@@ -256,8 +276,10 @@ def test_what_a_lost_node_still_runs_is_ended_too(stage: Stage, site: PrivateYar
     """Given a node whose daemon is killed, whose containers run on, then an orderly end ends those, too."""
     started = running(stage)
     id = site.with_tag(started.tag)[0].id
+    site.foreign.clear()  # what ran there is lost with it, others' as ours
     site.kill("nm1")
     wait_until("the node is lost", lambda: "LOST" in site.nodes().values())
+    site.submit_foreign(2)
     now = time.monotonic()
     ds.get(started.id).close()
     wait_until("nothing runs on either node", lambda: not site.containers(id), 20)

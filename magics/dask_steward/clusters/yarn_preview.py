@@ -66,7 +66,7 @@ def preview(profile: Mapping[str, Any], ask: Mapping[str, Any], cluster: str) ->
         "cores": vcores,
         "memory": plan.memory,
         "gpus": int(plan.worker.resources.gpus),
-        "script": _HEAD + yaml_of(spec),
+        "script": _HEAD + _said_elsewhere(plan) + yaml_of(spec),
         "key": "j",
     }
     own = {
@@ -157,6 +157,12 @@ def _count(plan: Plan, profile: Mapping[str, Any], ask: Mapping[str, Any], unit:
     least = (profile.get("adapt") or {}).get("minimum")
     # Without a size it is one worker, as at a start.
     return int(least or 0) if least is not None else 1 if plan.workers is None else plan.workers
+
+
+def _said_elsewhere(plan: Plan) -> str:
+    """Return which options come from Dask's configuration, and by which key."""
+    told = [f"{name} ({key})" for name, key in sorted(plan.sources.items()) if key not in ("profile", "default")]
+    return f"# Dask's configuration says {', '.join(told)}.\n" if told else ""
 
 
 def _trouble(plan: Plan) -> list[str]:

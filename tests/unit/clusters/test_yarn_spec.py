@@ -146,6 +146,19 @@ def test_what_a_profile_says_goes_before_a_yarn_yaml() -> None:
     assert plan.sources["name"] == "default"
 
 
+def test_a_preview_says_what_comes_from_the_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from dask_steward.clusters import yarn_preview
+
+    monkeypatch.setenv("DASK_STEWARD_STATE_DIR", str(tmp_path))
+    monkeypatch.setenv("SKEIN_CONFIG", str(tmp_path))
+    profile = {"system": "yarn", "options": {"environment": "python:///p", "name": "mine"}, "security": "none"}
+    with dask.config.set({"yarn.queue": "batch", "yarn.worker.memory": "5GiB", "yarn.name": "theirs"}):
+        found = yarn_preview.preview(profile, {"workers": 2}, "CLUSTER")
+    script = found["groups"][0]["script"]
+    assert "# Dask's configuration says queue (yarn.queue), worker_memory (yarn.worker.memory).\n" in script
+    assert yarn_preview.preview(profile, {}, "CLUSTER")["groups"][0]["script"].count("Dask's configuration") == 0
+
+
 def test_variables_of_dask_are_read_as_dask_reads_them(monkeypatch: pytest.MonkeyPatch) -> None:
     found = dask.config.collect_env({"DASK_YARN__WORKER__MEMORY": "3 GiB", "DASK_YARN__DEPLOY_MODE": "remote"})
     with dask.config.set(found):

@@ -60,7 +60,6 @@ def test_a_full_queue_then_containers_with_host_and_page(lab: Lab, site: Private
     expect(link).to_have_attribute(
         "href", re.compile(rf"^{re.escape(site.web)}/cluster/app/application_"), timeout=START
     )
-    picture(page, "yarn-queued", panel.root)
 
     # And so does the tab of its containers.
     panel.run("dask-steward:open-details", id=card.id, tab="jobs")
@@ -80,7 +79,6 @@ def test_a_full_queue_then_containers_with_host_and_page(lab: Lab, site: Private
     expect(rows.first).to_contain_text("connected", timeout=START)
     expect(rows.first).to_contain_text(re.compile(r"localhost|127\.0\.0\.1"))
     assert not re.search(r"\bjobs?\b", details.inner_text(), re.I)
-    picture(page, "yarn-containers")
     three_themes(page, ".dsk-Details")
 
     # And what would give it back without its keeper.
@@ -88,7 +86,6 @@ def test_a_full_queue_then_containers_with_host_and_page(lab: Lab, site: Private
     facts = details.locator(".dsk-Facts")
     for words in ("Guard", "Line", "Lifetime", "Each container"):
         expect(facts).to_contain_text(words)
-    picture(page, "yarn-facts")
 
     # Its pages: a real one of the ResourceManager.
     address = link.get_attribute("href") or ""
@@ -108,4 +105,3 @@ def test_profiles_of_its_queues_are_offered(lab: Lab, site: PrivateYarn, page: P
     pane = page.locator(".dsk-Editor:visible")
     expect(pane).to_contain_text("yarn-default", timeout=START)
     expect(pane).to_contain_text("new")
-    picture(page, "yarn-discover")

@@ -144,6 +144,14 @@ def test_an_application_that_waits_says_why_and_is_given_back(site: Site) -> Non
         site.yarn.kill_application(other)
 
 
+def test_containers_that_cannot_call_the_keeper_say_what_to_change(site: Site) -> None:
+    with pytest.raises(ds.StartFailed) as caught:
+        site.start(jobs=1, set={"line.host": "240.0.0.1"})  # an address that nobody has
+
+    assert "cannot reach this machine on 240.0.0.1:" in str(caught.value)
+    assert "deploy_mode: remote" in str(caught.value)
+
+
 @pytest.fixture
 def apart(site: Site) -> Iterator[Callable[..., Any]]:
     """Start clusters whose scheduler is in the application's master."""

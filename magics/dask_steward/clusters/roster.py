@@ -83,6 +83,7 @@ class Roster:
         self.log_of = log_of
         self.kind = "job"
         self.noun = "job"  # what a person calls one of them
+        self.ways: str | None = None  # what helps where one cannot reach the scheduler, if not what helps jobs
         self.frames = True  # whether a log's stack frames are quoted
         self.warnings = warnings
         self.jobs: dict[str, Job] = {}

@@ -270,4 +270,5 @@ class Watcher:
                 site.agent.address, (site.options.get("scheduler_options") or {}).get("contact_address")
             ),
             own_job=place_of(site.profile) is not None,
+            ways=roster.ways,
         )

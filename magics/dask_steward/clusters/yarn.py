@@ -98,6 +98,8 @@ class YarnSystem(LinedSystem):
             timeout=float(lease.get("timeout", 300.0)),
             interval=float(lease.get("interval") or 20.0),
         )
+        ends = self.ends("", None)
+        application.line = f"{ends.host}:{ends.port}"
         spec = self._with_workers_only(agent, start) if agent is not None else self._with_scheduler(start)
         start.waiting("the application is submitted to YARN")
         await application.submit(spec)
@@ -194,7 +196,7 @@ class YarnSystem(LinedSystem):
 
     def heard(self, event: Event) -> None:
         if event.key == yarn_script.KEY and self._workforce is None and self._application is not None:
-            self._application.doubt()
+            self._application.heard(event)
         super().heard(event)
 
     def workforce(self, site: Site, ask: Mapping[str, Any]) -> tuple[Workforce, int]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from dask_steward.clusters import yarn_words
 from dask_steward.clusters.base import HoldingView
+from dask_steward.clusters.line import Event
 from dask_steward.clusters.yarn_driver import Driver, aside
 from dask_steward.clusters.yarn_lease import Lease
 from dask_steward.errors import StartFailed
@@ -39,6 +40,11 @@ RELEASE_LIMIT = 10.0
 SUBMIT_END = 5.0
 #: Seconds after which an application that was told to end and has not is killed.
 KILL_AFTER = 3.0
+#: What to do where containers cannot call the keeper.
+WAYS = (
+    "open the firewall for line.ports and options.port, name an address that nodes reach with options.host or "
+    "line.host, or run the scheduler in a container with options.deploy_mode: remote"
+)
 #: What it is in the ResourceManager's words once it is over.
 OVER = ("FINISHED", "FAILED", "KILLED")
 
@@ -85,6 +91,8 @@ class YarnApplication:
         """What the ResourceManager said last."""
         self.client: skein.ApplicationClient | None = None
         """Speaks to the application's master, while there is one."""
+        self.line = "the port of the line"
+        """``host:port`` of the line, as containers reach it."""
         self.attempt = 0
         """Which master that is; YARN starts another one when one dies."""
         self.vcores = 1
@@ -100,6 +108,7 @@ class YarnApplication:
         self._ending = False
         self._missed_since: float | None = None
         self._doubted = False
+        self._called = False  # its master has called on the line
         self.arrived: list[Callable[[skein.ApplicationClient, int], None]] = []
         """Told, in a thread, of each new master before anybody else speaks to it."""
 
@@ -178,6 +187,13 @@ class YarnApplication:
             raise StartFailed(refused.sentence, field=refused.field, hint=refused.hint) from error
         await asyncio.to_thread(self._log.write, KIND, KEY, holdings.HELD, self.id)
 
+    def heard(self, event: Event) -> None:
+        """Take in what the line says: a master that comes or goes is a master to look at."""
+        if event.up:
+            self._called = True
+            self.node = event.node
+        self.doubt()
+
     def doubt(self) -> None:
         """Ask at once: something says that it, or its master, may have gone."""
         self._doubted = True
@@ -239,7 +255,10 @@ class YarnApplication:
 
     async def _is_over(self, answer: Application) -> None:
         self._leave_master()
-        self._finish(yarn_words.over(answer))
+        if not self._called and yarn_words.cannot_call(answer):
+            self._finish(f"{yarn_words.over(answer)}. Its containers cannot reach this machine on {self.line}: {WAYS}")
+        else:
+            self._finish(yarn_words.over(answer))
 
     def _finish(self, why: str) -> None:
         self._ended = time.time()
@@ -262,7 +281,9 @@ class YarnApplication:
         except Exception as error:  # noqa: BLE001  # it may have died a moment ago; asked again at once
             logger.info("the master of %s cannot be reached: %s", self.id, error)
             self._leave_master()
-            self._to("running", f"its master does not answer: {str(error).splitlines()[0]}")
+            where = f" on {self.report.node}" if self.report is not None and self.report.node else ""
+            words = yarn_words.first_line(error)
+            self._to("running", f"its master{where} cannot be reached from this machine: {words}")
             return
         if found is not self.client:
             self._leave_master()

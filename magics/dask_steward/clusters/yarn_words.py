@@ -164,6 +164,11 @@ def over(application: Application) -> str:
     return f"{native}: {said}" if said else native
 
 
+def cannot_call(application: Application) -> bool:
+    """Tell whether an application ended since its master could not call the keeper (`jobscript.UNREACHABLE`)."""
+    return re.search(r"driver failed with exit code 69\b", application.diagnostics or "") is not None
+
+
 _KILLED = (
     (
         r"running beyond (?:the '?PHYSICAL'? |physical )?memory limits?|beyond (?:the )?'?PHYSICAL'? memory",

@@ -10,7 +10,7 @@ from dask_steward.clusters import yarn_words
 from dask_steward.clusters.base import MAIN, HoldingView
 from dask_steward.clusters.line import Event
 from dask_steward.clusters.queue import BUSY_INTERVAL, QueueWorkforce
-from dask_steward.clusters.yarn_application import YarnApplication
+from dask_steward.clusters.yarn_application import WAYS, YarnApplication
 from dask_steward.clusters.yarn_containers import Containers
 from dask_steward.clusters.yarn_logs import ContainerLogs
 from dask_steward.clusters.yarn_script import KEY
@@ -40,6 +40,7 @@ class YarnWorkforce(QueueWorkforce):
         self.application, self._containers = application, containers
         self._restarts = None if restarts is None or restarts < 0 else restarts
         self.roster.kind = "container"
+        self.roster.ways = WAYS
         self._size = size
         self._lines: set[str] = set()  # keys of containers that hold the line: what runs there is ours
         # dask_spec tells a cause in a chain of errors, each with its stack.
@@ -100,10 +101,7 @@ class YarnWorkforce(QueueWorkforce):
 
     def heard(self, event: Event) -> None:
         if event.key == KEY:
-            if event.up:
-                self.application.node = event.node
-            # A master that comes or goes is a master to look at.
-            self.application.doubt()
+            self.application.heard(event)
             self.news()
         else:
             if event.up:
@@ -177,7 +175,8 @@ class YarnWorkforce(QueueWorkforce):
                 pass  # they hold the line, too
             except Exception as error:  # noqa: BLE001  # whatever happens in Dask, the application is ended
                 roster.warn(f"the workers could not be told to leave: {error}")
-        await self.logs.bring_all()
+        if not urgent:
+            await self.logs.bring_all()
         left = await self.application.release()
         if left is None:
             gone = roster.holding
@@ -185,5 +184,7 @@ class YarnWorkforce(QueueWorkforce):
                 job.workers.clear()
                 job.to("released", "given back")
             roster.released(gone, "given back")
-        await super().release(urgent)
+            return await super().release(urgent)
+        roster.line.close()
+        self._expirer.stop()
         return left

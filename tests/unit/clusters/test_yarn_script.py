@@ -115,7 +115,8 @@ def test_a_master_frozen_out_by_silence_ends() -> None:
         keeper.close()
         master.communicate(timeout=15)
         call.close()
-    assert master.returncode == 69
+    # It was wanted once: that it is no more is no failure, after which YARN would start another master.
+    assert master.returncode == 0
 
 
 @pytest.fixture

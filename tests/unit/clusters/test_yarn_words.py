@@ -66,6 +66,13 @@ def test_why_an_application_is_over(state: str, final: str, diagnostics: str, wo
     assert words in yarn_words.over(application(state, diagnostics, final))
 
 
+@pytest.mark.parametrize(("code", "told"), [(69, True), (690, False), (1, False)])
+def test_whether_a_master_could_not_call_the_keeper(code: int, told: bool) -> None:
+    diagnostics = f"Application driver failed with exit code {code}. See the diagnostics"
+
+    assert yarn_words.cannot_call(application("FINISHED", diagnostics, "FAILED")) is told
+
+
 @pytest.mark.parametrize(
     ("message", "field", "words", "certain"),
     [

@@ -7,15 +7,18 @@ gil     each running worker is in a C call that holds the GIL, so that nothing i
 Three nodes on this machine; the scheduler's intervals and KillWait (30 s) are Slurm's stock ones. The peer is
 dask-jobqueue's ``SLURMCluster`` by hand. A side whose jobs are still there after ``--limit`` seconds is given up and
 shown as ``> limit``. Node-seconds are what its jobs held of nodes after the kill, until they were gone or given up.
+``--system yarn`` is release_yarn.py.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+import release_yarn
 from support import site
 from support.figures import Figure, Side, parser, report, say
 from support.kernels import Kernel
@@ -102,11 +105,16 @@ def measure(slurm: PrivateSlurm, case: str, start: str, limit: float, hold: floa
 
 
 def main() -> int:
+    system = argparse.ArgumentParser(add_help=False)
+    system.add_argument("--system", choices=("slurm", "yarn"), default="slurm", help="yarn: see release_yarn.py")
+    chosen, rest = system.parse_known_args()
+    if chosen.system == "yarn":
+        return release_yarn.main(rest)
     arguments = parser(__doc__ or "", runs=2)
     arguments.add_argument("--only", choices=CASES, action="append", help="this case (may be given several times)")
     arguments.add_argument("--limit", type=float, default=90.0, help="seconds after which a side is given up")
     arguments.add_argument("--hold", type=float, default=20.0, help="seconds for which a task holds the GIL")
-    given = arguments.parse_args()
+    given = arguments.parse_args(rest)
     lacking = missing()
     if lacking:
         return report("release", [], as_json=given.json, notes=[f"this machine lacks {', '.join(lacking)}"])

@@ -3,7 +3,8 @@
 #
 #   scripts/setup.sh            .venv in this repository, with the tested set of constraints.txt
 #   scripts/setup.sh lab        the JupyterLab extension, built by Node and linked into .venv; the notebook's widget
-#   scripts/setup.sh system     the Debian packages that the tests need: a real Slurm, sshd, Chromium (root only; else says what is missing)
+#   scripts/setup.sh system     the Debian packages that the tests need: a real Slurm, sshd, Chromium, Java (root only; else says what is
+#                               missing), and the jars of a real YARN
 #   scripts/setup.sh accounting   those of `make test-accounting`: slurmdbd and a MariaDB
 #
 # STEWARD_PYTHON=3.12 (or a path) chooses the interpreter, STEWARD_NO_UV=1 keeps to venv + pip.
@@ -80,6 +81,24 @@ setup_system() {
     has chromium || install_missing chromium-headless-shell:chromium-headless-shell
     # Without a font of its own a page is drawn with boxes.
     [ -d /usr/share/fonts/truetype/dejavu ] || install_missing no-program:fonts-dejavu-core
+    # Hadoop and skein do not run on every Java, so another one will not do.
+    compgen -G '/usr/lib/jvm/*-17-*/bin/java' >/dev/null || install_missing no-program:openjdk-17-jdk-headless
+    install_missing mvn:maven
+    fetch_yarn || shout "no jars of YARN in .cache/yarn/lib; tests on a real YARN cannot run"
+}
+
+fetch_yarn() {
+    # A ResourceManager and NodeManagers without a Hadoop distribution. Once: this folder stays until the list changes.
+    local lib=.cache/yarn/lib pom=tests/support/yarn-pom.xml want log=.cache/yarn/mvn.log
+    want=$(sha256sum <"$pom")
+    [ -e $lib/.complete ] && [ "$(cat $lib/.complete)" = "$want" ] && return 0
+    has mvn || return 1
+    say "fetching the jars of YARN into $lib"
+    rm -rf $lib
+    mkdir -p $lib
+    mvn -B -q -Dstyle.color=never -f $pom dependency:copy-dependencies -DoutputDirectory="$repo/$lib" >$log 2>&1 ||
+        { tail -n 20 $log >&2; return 1; }
+    printf '%s' "$want" >$lib/.complete
 }
 
 setup_accounting() {

@@ -22,9 +22,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import leaks
+from tests.support import leaks, yarn_conf
 
-pytest_plugins = ["tests.support.slurm", "tests.support.sshd", "tests.support.commands"]
+pytest_plugins = ["tests.support.slurm", "tests.support.sshd", "tests.support.yarn", "tests.support.commands"]
 
 SYSTEM_FOLDERS = "/usr/sbin:/sbin"
 """Where Debian puts slurmctld, slurmd and munged; an ordinary user's PATH lacks them."""
@@ -75,6 +75,7 @@ COMPONENTS: dict[str, Callable[[], str | None]] = {
     "slurm": _missing_slurm,
     "accounting": _missing_accounting,
     "sshd": _missing_sshd,
+    "yarn": yarn_conf.missing,
     "netns": _missing_netns,
     "chromium": _missing_chromium,
     "procfs": lambda: None if Path("/proc/self/environ").exists() else "no /proc",
@@ -119,7 +120,7 @@ def _isolate() -> Path:
     Short, since a unix socket's path holds 107 bytes.
     """
     base = Path(tempfile.mkdtemp(prefix="dsk-", dir="/tmp"))
-    foreign = ("DASK", "DASK_STEWARD_", "JUPYTER", "IPYTHON", "SLURM_", "XDG_")
+    foreign = ("DASK", "DASK_STEWARD_", "HADOOP_", "JUPYTER", "IPYTHON", "SKEIN_", "SLURM_", "XDG_", "YARN_")
     kept = {"DASK_STEWARD_SEED", "DASK_STEWARD_TIMES"}  # of the fault tests
     # What a worker of pytest-xdist starts belongs to the run that started it, which looks at the end what is left.
     session = os.environ.get(SESSION_VARIABLE) if "PYTEST_XDIST_WORKER" in os.environ else None

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from dask_steward.control.one_machine import OneMachine
     from dask_steward.control.preview import compare, preview
     from dask_steward.control.previewed import Candidate, Preview
+    from dask_steward.control.yarn_cluster import YarnCluster
     from dask_steward.release.sweep import SweepReport
 
 __all__ = [
@@ -68,6 +69,7 @@ __all__ = [
     "TimeLimit",
     "UsageError",
     "WrongState",
+    "YarnCluster",
     "attach",
     "batch",
     "clusters",
@@ -96,6 +98,7 @@ _LAZY = {
     "Held": "dask_steward.control.held",
     "OneMachine": "dask_steward.control.one_machine",
     "SweepReport": "dask_steward.release.sweep",
+    "YarnCluster": "dask_steward.control.yarn_cluster",
 }
 
 

@@ -11,13 +11,27 @@ import pytest
 
 import dask_steward as ds
 from tests.contract.site import PATIENCE, Site, profile_of
+from tests.support.yarn import check_empty, use_yarn
+
+SYSTEMS = ("local", "slurm", "ssh")
+"""On which each test is run that does not say it itself."""
 
 
-@pytest.fixture(scope="module", params=["local", "slurm", "ssh"])
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test on each system; on YARN, whose clusters take seconds, what tells something new there."""
+    chosen = (mark.args[0] for mark in metafunc.definition.iter_markers("parametrize"))
+    if "site" not in metafunc.fixturenames or "site" in chosen:
+        return
+    also = ("yarn",) if metafunc.definition.get_closest_marker("on_yarn") else ()
+    metafunc.parametrize("site", [*SYSTEMS, *also], indirect=True, scope="module")
+
+
+@pytest.fixture(scope="module")
 def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A system, with state, runtime folder and profiles of one test module alone."""
     slurm = request.getfixturevalue("slurm_of_the_run") if request.param == "slurm" else None
     sshd = request.getfixturevalue("sshd_of_the_run") if request.param == "ssh" else None
+    yarn = request.getfixturevalue("yarn_of_the_run") if request.param == "yarn" else None
     base = tmp_path_factory.mktemp(f"contract-{request.param}")
     profiles, state = base / "profiles", base / "state"
     profiles.mkdir()
@@ -31,11 +45,15 @@ def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         if slurm is not None:
             patch.setenv("SLURM_CONF", str(slurm.conf))
             patch.setenv("PATH", slurm.env["PATH"])
-        found = Site(request.param, state, profiles, slurm, sshd)
+        if yarn is not None:
+            use_yarn(yarn, patch)
+        found = Site(request.param, state, profiles, slurm, sshd, yarn)
         yield found
         for cluster in ds.clusters():
             cluster.close()
         found.assert_nothing_left()
+        if yarn is not None:
+            check_empty(yarn)
     shutil.rmtree(runtime, ignore_errors=True)
 
 

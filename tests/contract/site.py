@@ -16,6 +16,7 @@ from dask_steward.ledger import entries
 from tests.support import leaks
 from tests.support.private_slurm import PrivateSlurm
 from tests.support.private_sshd import PrivateSshd
+from tests.support.private_yarn import PrivateYarn
 
 PROFILES = {
     "local": """\
@@ -41,6 +42,13 @@ options:
   scheduler_options: {{host: 127.0.0.1}}
 environment: {{PYTHONPATH: {root}}}
 """,
+    "yarn": """\
+title: An application
+system: yarn
+scale: {{jobs: 2}}
+options: {{environment: "python://{python}", worker_vcores: 2, worker_memory: 600 MB, host: 127.0.0.1}}
+environment: {{PYTHONPATH: {root}}}
+""",
 }
 #: What tests send to workers is found there; a worker over ssh begins in its user's home.
 ROOT = Path(__file__).resolve().parents[2]
@@ -60,7 +68,10 @@ def until(done: Callable[[], Any], timeout: float = PATIENCE) -> Any:
 def profile_of(system: str, sshd: PrivateSshd | None = None) -> str:
     """Return the text of a system's profile."""
     text = PROFILES[system]
-    return text if sshd is None else text.format(connect=json.dumps(sshd.connect_options), root=json.dumps(str(ROOT)))
+    if system in ("local", "slurm"):
+        return text
+    connect = json.dumps(sshd.connect_options) if sshd is not None else ""
+    return text.format(connect=connect, root=json.dumps(str(ROOT)), python=sys.executable)
 
 
 @dataclass
@@ -79,6 +90,8 @@ class Site:
         Where the jobs go.
     sshd : PrivateSshd or None
         By which hosts are reached.
+    yarn : PrivateYarn or None
+        Where the application goes.
     """
 
     system: str
@@ -86,17 +99,18 @@ class Site:
     profiles: Path
     slurm: PrivateSlurm | None
     sshd: PrivateSshd | None = None
+    yarn: PrivateYarn | None = None
 
     @property
     def on_queue(self) -> bool:
         """Whether workers are jobs of a queue."""
-        return self.slurm is not None
+        return self.slurm is not None or self.yarn is not None
 
     def preload(self, module: str) -> dict[str, Any]:
         """Return the field by which each worker loads a module or script before it starts."""
         if self.system == "slurm":
             return {"options.worker_extra_args": ["--preload", module]}
-        return {f"options.{'worker_options.' if self.system == 'ssh' else ''}preload": [module]}
+        return {f"options.{'worker_options.' if self.system in ('ssh', 'yarn') else ''}preload": [module]}
 
     def start(self, **options: Any) -> Any:
         """Start a cluster of two workers, or as the options say."""
@@ -117,6 +131,13 @@ class Site:
             tags = tuple(f"{entries.tag(id)} " for id in ids)
             marked = leaks.marked("DASK_STEWARD_SSH")
             found += [str(one) for one in marked if one.environment.get("DASK_STEWARD_SSH", "").startswith(tags)]
+        if self.yarn is not None:
+            mine = [one for id in ids for one in self.yarn.with_tag(entries.tag(id))]
+            found += [f"{one.id} is {one.state}" for one in mine]
+            found += [
+                str(one) for one in self.yarn.containers() if any(entries.tag(id) in str(one.environment) for id in ids)
+            ]
+            found += [f"staging folder {one}" for one in self.yarn.staging()]
         if self.slurm is not None:
             ours = {entries.tag(id) for id in ids}
             found += [str(job) for job in self.slurm.queue() if job.name in ours and job.state != "COMPLETING"]

@@ -30,6 +30,7 @@ def test_with_block_gives_everything_back(site: Site) -> None:
     site.assert_nothing_left()
 
 
+@pytest.mark.on_yarn
 def test_with_block_gives_back_on_an_error(site: Site) -> None:
     with pytest.raises(ZeroDivisionError), site.start() as cluster:
         cluster.scale(1 // 0)
@@ -72,6 +73,7 @@ async def test_an_awaited_start_that_is_cancelled_leaves_nothing(site: Site) -> 
     site.assert_nothing_left()
 
 
+@pytest.mark.on_yarn
 def test_client_shutdown_ends_the_cluster(site: Site, begin: Begin) -> None:
     cluster = begin()
     with Client(cluster) as client:
@@ -169,6 +171,7 @@ def test_a_client_of_a_cluster_that_is_still_starting(begin: Callable[..., Any])
         assert client.submit(sum, [1, 2]).result(timeout=PATIENCE) == 3
 
 
+@pytest.mark.on_yarn
 def test_stop_by_somebody_else_while_it_starts(site: Site, begin: Begin) -> None:
     cluster = begin(wait=False)
 

@@ -166,6 +166,7 @@ def test_a_foreign_job_is_never_touched(site: Site) -> None:
         site.slurm.run("scancel", foreign)
 
 
+@pytest.mark.on_yarn
 def test_a_worker_process_that_dies_comes_back(site: Site) -> None:
     with site.start(workers=1) as cluster:
         with Client(cluster) as client:
@@ -182,6 +183,7 @@ def test_a_worker_process_that_dies_comes_back(site: Site) -> None:
             assert client.submit(os.getpid).result(timeout=PATIENCE) != before
 
 
+@pytest.mark.on_yarn
 def test_a_lost_keeper_is_shown_and_released(site: Site) -> None:
     with site.start() as cluster:
         state = cluster.state
@@ -202,6 +204,7 @@ def test_a_lost_guard_is_replaced(site: Site) -> None:
         assert cluster.state["state"] == "running"
 
 
+@pytest.mark.on_yarn
 def test_keeper_and_guard_lost_in_one_instant_and_swept(site: Site) -> None:
     with site.start() as cluster:
         state = cluster.state

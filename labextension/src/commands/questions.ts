@@ -7,6 +7,7 @@ import { ask, confirm, type IField } from './dialogs';
 import { works } from '../facts';
 import type { IAdapt, ICluster, IScale, IStart, IStewardModel, ISweepAnswer } from '../tokens';
 import { unfinished } from '../view/format';
+import { unitWords } from '../view/unitWords';
 
 /** Which profile, and what it is to be called. */
 export async function newCluster(
@@ -67,6 +68,7 @@ export async function newCluster(
 /** How large a cluster is to be. */
 export async function scale(cluster: ICluster, trans: TranslationBundle): Promise<IScale | null> {
   const unit = cluster.unit;
+  const words = unitWords(cluster.system, trans);
   const fields: IField[] = [
     {
       name: 'size',
@@ -75,7 +77,8 @@ export async function scale(cluster: ICluster, trans: TranslationBundle): Promis
       value: cluster.workers.asked,
       note: unit
         ? trans.__(
-            'One job: %1, %2.',
+            '%1: %2, %3.',
+            words.each,
             trans._n('%1 worker', '%1 workers', unit.workers),
             trans._n('%1 core', '%1 cores', unit.cores)
           )
@@ -88,7 +91,7 @@ export async function scale(cluster: ICluster, trans: TranslationBundle): Promis
       value: 'workers',
       options: [
         { value: 'workers', label: trans.__('workers') },
-        { value: 'jobs', label: trans.__('jobs') },
+        { value: 'jobs', label: words.many },
         { value: 'cores', label: trans.__('cores') }
       ]
     }
@@ -121,10 +124,7 @@ export async function adapt(
   const answers = await ask(
     {
       title: trans.__('Adapt “%1”', cluster.name),
-      intro:
-        cluster.system === 'local'
-          ? trans.__('The number of worker processes follows the work, between these limits.')
-          : trans.__('The number of jobs follows the work, between these limits.'),
+      intro: unitWords(cluster.system, trans).follows,
       fields: [
         {
           name: 'minimum',

@@ -116,7 +116,7 @@ function DetailsOf({ widget, model, trans }: IDetailsOfProps): React.ReactElemen
       onTab={next => widget.present(next)}
     >
       {cluster && tab === 'workers' && (
-        <Workers widget={widget} model={model} trans={trans} looked={looked} />
+        <Workers widget={widget} model={model} trans={trans} looked={looked} cluster={cluster} />
       )}
       {cluster && tab === 'jobs' && (
         <Jobs widget={widget} model={model} trans={trans} looked={looked} cluster={cluster} />
@@ -137,12 +137,14 @@ function Workers({
   widget,
   model,
   trans,
-  looked
-}: IDetailsOfProps & { looked: boolean }): React.ReactElement {
+  looked,
+  cluster
+}: IDetailsOfProps & { looked: boolean; cluster: ICluster }): React.ReactElement {
   const { rows, ready } = useRows(model, widget.clusterId, 'workers', looked);
   return (
     <WorkersTable
       workers={rows as readonly IWorker[]}
+      system={cluster.system}
       ready={ready}
       trans={trans}
       onLog={worker =>
@@ -164,6 +166,7 @@ function Jobs({
   return (
     <JobsTable
       jobs={rows as readonly IJob[]}
+      system={cluster.system}
       losses={cluster.losses}
       ready={ready}
       now={hour}

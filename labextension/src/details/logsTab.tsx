@@ -58,6 +58,7 @@ export function LogsTab({
     <LogViewer
       logs={logs}
       name={logOf(logs, wish)}
+      system={model.cluster(id)?.system}
       trans={trans}
       connected={connected}
       onChoose={name => widget.present('logs', { name })}

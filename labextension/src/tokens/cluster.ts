@@ -111,6 +111,10 @@ export interface ICluster {
     expected_start: number | null;
   };
   losses: ILoss[];
+  /** The resource manager's page of its application; an older server tells none. */
+  manager_page?: { id: string; link: string } | null;
+  /** What gives everything back if the keeper cannot; an older server tells none. */
+  defences?: IDefence[];
   warnings: string[];
   /** Since when nothing was to do; null while something is. */
   idle_since: number | null;
@@ -122,6 +126,16 @@ export interface ICluster {
   stale: string | null;
   /** When the server last heard of it. */
   seen: number;
+}
+
+/** What releases a cluster without its keeper. */
+export interface IDefence {
+  /** `guard`, `line`, `lifetime` or `wall`. */
+  name: string;
+  in_force: boolean;
+  words: string;
+  /** When the resource manager acts if nobody renews it. */
+  at: number | null;
 }
 
 export interface ILoss {

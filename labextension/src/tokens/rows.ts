@@ -15,6 +15,8 @@ export interface IJob {
   node: string | null;
   since: number | null;
   group: string | null;
+  /** The manager's own page of it; an older server tells none. */
+  link?: string | null;
 }
 
 /** A row of the workers table. */

@@ -5,6 +5,7 @@ import { clusterMenu } from './clusterMenu';
 import { hasEnded, isActive, isBusy } from './format';
 import { Sign } from './Glyph';
 import { MenuButton } from './Menu';
+import { unitWords } from './unitWords';
 import type { IAction } from './useAction';
 
 /** Systems that submit no job, so that there is no script to show. */
@@ -122,7 +123,7 @@ export function CardActions(props: ICardActionsProps): JSX.Element {
         profile !== null &&
         button(
           'preview',
-          trans.__('Job script'),
+          unitWords(cluster.system, trans).script,
           !WITHOUT_JOBS.has(cluster.system) &&
             actions.previewProfile &&
             (() => actions.previewProfile?.(profile))

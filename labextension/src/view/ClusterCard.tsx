@@ -10,6 +10,7 @@ import { coreHours, hasEnded, type Look } from './format';
 import { Sign } from './Glyph';
 import { Meters } from './Meter';
 import { StateLine } from './StateLine';
+import { ManagerLink } from './TableCells';
 import { useAction } from './useAction';
 import { Why } from './Why';
 
@@ -88,6 +89,16 @@ export const ClusterCard = React.memo(function ClusterCard(props: IClusterCardPr
         {look === 'stale' && <LastKnown cluster={cluster} trans={trans} />}
         {open && counted && <CardNumbers cluster={cluster} trans={trans} />}
         {look !== 'stale' && <Why cluster={cluster} open={open} trans={trans} />}
+        {open && cluster.manager_page && (
+          <div className="dsk-Card-last">
+            {trans.__('In YARN:')}{' '}
+            <ManagerLink
+              id={cluster.manager_page.id}
+              link={cluster.manager_page.link}
+              trans={trans}
+            />
+          </div>
+        )}
         {open && working && <Meters cluster={cluster} trans={trans} />}
         {open && ended && cluster.spend.held > 0 && (
           <div className="dsk-Card-total">

@@ -7,6 +7,7 @@ import type { ICluster } from '../tokens';
 import { useClock } from './clock';
 import { since, stateWord, timeOfDay, workersText, type Look } from './format';
 import { Glyph } from './Glyph';
+import { unitWords } from './unitWords';
 
 export type DetailsTab = 'workers' | 'jobs' | 'logs' | 'spend';
 
@@ -34,7 +35,7 @@ export function Details(props: IDetailsProps): React.ReactElement {
   const tabs = React.useRef<HTMLDivElement>(null);
   const titles: Record<DetailsTab, string> = {
     workers: trans.__('Workers'),
-    jobs: cluster?.system === 'local' ? trans.__('Processes') : trans.__('Jobs'),
+    jobs: unitWords(cluster?.system, trans).title,
     logs: trans.__('Logs'),
     spend: trans.__('Spend and facts')
   };

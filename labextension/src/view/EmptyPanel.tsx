@@ -22,6 +22,20 @@ export interface IEmptyPanelProps {
   trans: TranslationBundle;
 }
 
+/** What discovery would make profiles of. */
+function offer(found: IFound, trans: TranslationBundle): string {
+  if (found.partitions === 0) {
+    return trans.__('Make profiles of it');
+  }
+  return found.system === 'yarn'
+    ? trans._n('Make a profile of its %1 queue', 'Make profiles of its %1 queues', found.partitions)
+    : trans._n(
+        'Make a profile of its %1 partition',
+        'Make profiles of its %1 partitions',
+        found.partitions
+      );
+}
+
 /** Nothing yet: what a cluster is good for, one button that works, and what was found here. */
 export const EmptyPanel = React.memo(function EmptyPanel(props: IEmptyPanelProps): JSX.Element {
   const { found, readOnly, children, onDiscover, trans } = props;
@@ -52,13 +66,7 @@ export const EmptyPanel = React.memo(function EmptyPanel(props: IEmptyPanelProps
               ? trans._n('It has %1 profile.', 'It has %1 profiles.', one.profiles)
               : onDiscover && (
                   <button type="button" className="dsk-Link" onClick={() => onDiscover(one.system)}>
-                    {one.partitions > 0
-                      ? trans._n(
-                          'Make a profile of its %1 partition',
-                          'Make profiles of its %1 partitions',
-                          one.partitions
-                        )
-                      : trans.__('Make profiles of it')}
+                    {offer(one, trans)}
                   </button>
                 )}
           </p>

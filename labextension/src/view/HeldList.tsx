@@ -3,6 +3,7 @@ import * as React from 'react';
 import type { IHeld, IHeldAnswer } from '../tokens';
 import { useClock } from './clock';
 import { coreHours, coresText, duration } from './format';
+import { shortId } from './unitWords';
 import { useAction } from './useAction';
 
 export interface IHeldListProps {
@@ -173,7 +174,6 @@ export function heldRows(things: readonly IHeld[]): IHeldRow[] {
 
 /** Ids in a few words: `88119–88123`, `88119, 88131`, `application_…_0042`. */
 export function idsText(ids: readonly string[]): string {
-  const short = (id: string): string => id.replace(/^(application_)\d+(_\d+)$/, '$1…$2');
   const numbers = ids.map(id => (/^\d+$/.test(id) ? Number(id) : NaN)).sort((a, b) => a - b);
   if (ids.length > 2 && numbers.every((id, at) => !Number.isNaN(id) && id === numbers[0] + at)) {
     return `${numbers[0]}–${numbers[numbers.length - 1]}`;
@@ -184,6 +184,6 @@ export function idsText(ids: readonly string[]): string {
     return `${array[0]?.[1]}_[${tasks[0]}–${tasks[tasks.length - 1]}]`;
   }
   return ids.length > 3
-    ? `${ids.slice(0, 2).map(short).join(', ')}, … (${ids.length})`
-    : ids.map(short).join(', ');
+    ? `${ids.slice(0, 2).map(shortId).join(', ')}, … (${ids.length})`
+    : ids.map(shortId).join(', ');
 }

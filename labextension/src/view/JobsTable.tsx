@@ -7,10 +7,13 @@ import type { IJob, ILoss } from '../tokens';
 import { timeOfDay } from './format';
 import { useLatest } from './hooks';
 import { Table, type IColumn } from './Table';
-import { LogButton, Status, type StatusLook } from './TableCells';
+import { LogButton, ManagerLink, Status, type StatusLook } from './TableCells';
+import { shortId, unitWords, type IUnitWords } from './unitWords';
 
 export interface IJobsTableProps {
   jobs: readonly IJob[];
+  /** What the cluster runs on: it says what a row is called. */
+  system: string;
   losses: readonly ILoss[];
   /** False until the server has sent the rows once. */
   ready: boolean;
@@ -24,37 +27,42 @@ export interface IJobsTableProps {
 const keyOf = (job: IJob): string => job.key;
 
 export function JobsTable(props: IJobsTableProps): React.ReactElement {
-  const { jobs, losses, ready, now, trans } = props;
+  const { jobs, system, losses, ready, now, trans } = props;
+  const words = React.useMemo(() => unitWords(system, trans), [system, trans]);
   const onLog = useLatest(props.onLog);
   // Moments are shown by the day, so that the rows need not be drawn again each second.
   const hour = Math.floor(now / 3600) * 3600;
-  const groups = new Set(jobs.map(job => job.group)).size > 1;
+  // An application holds all the rest: its kind says that, it is no group.
+  const groups =
+    new Set(jobs.filter(job => job.kind !== 'application').map(job => job.group)).size > 1;
+  const expected = jobs.some(job => job.expected_start !== null) || system !== 'yarn';
   const kinds = new Set(jobs.map(job => job.kind)).size > 1;
   const columns = React.useMemo(
-    () => jobColumns(trans, { groups, kinds }, hour, onLog),
-    [trans, groups, kinds, hour, onLog]
+    () => jobColumns(trans, words, { groups, kinds, expected }, hour, onLog),
+    [trans, words, groups, kinds, expected, hour, onLog]
   );
   return (
     <div className="dsk-Jobs">
       <Table<IJob>
-        label={trans.__('Jobs')}
+        label={words.title}
         columns={columns}
         rows={jobs}
         rowKey={keyOf}
         sort={{ key: 'id', descending: false }}
-        empty={
-          ready ? trans.__('Nothing is held for this cluster.') : trans.__('Reading the jobs…')
-        }
+        empty={ready ? trans.__('Nothing is held for this cluster.') : words.reading}
         trans={trans}
       />
-      {losses.length > 0 && <Losses losses={losses} now={now} trans={trans} onLog={onLog} />}
+      {losses.length > 0 && (
+        <Losses losses={losses} words={words} now={now} trans={trans} onLog={onLog} />
+      )}
     </div>
   );
 }
 
 function jobColumns(
   trans: TranslationBundle,
-  has: { groups: boolean; kinds: boolean },
+  words: IUnitWords,
+  has: { groups: boolean; kinds: boolean; expected: boolean },
   now: number,
   onLog: (job: string) => void
 ): IColumn<IJob>[] {
@@ -63,10 +71,18 @@ function jobColumns(
     {
       key: 'id',
       title: trans.__('Id'),
-      width: 80,
+      // Ids of an application or a container are longer than those of a queue.
+      width: has.expected ? 80 : 156,
       grow: 1,
       value: job => job.id,
-      render: job => job.id ?? <span className="dsk-Quiet">{trans.__('not known yet')}</span>
+      render: (job, reached) =>
+        job.id === null ? (
+          <span className="dsk-Quiet">{trans.__('not known yet')}</span>
+        ) : job.link ? (
+          <ManagerLink id={job.id} link={job.link} tabIndex={reached ? 0 : -1} trans={trans} />
+        ) : (
+          <span title={job.id}>{shortId(job.id)}</span>
+        )
     },
     has.kinds
       ? {
@@ -94,15 +110,17 @@ function jobColumns(
       value: job => job.reason,
       render: job => <span title={job.reason ?? ''}>{job.reason}</span>
     },
-    {
-      key: 'expected',
-      title: trans.__('Expected start'),
-      width: 112,
-      grow: 1,
-      numeric: true,
-      value: job => job.expected_start,
-      render: job => (job.expected_start === null ? '–' : timeOfDay(job.expected_start, now))
-    },
+    has.expected
+      ? {
+          key: 'expected',
+          title: trans.__('Expected start'),
+          width: 112,
+          grow: 1,
+          numeric: true,
+          value: job => job.expected_start,
+          render: job => (job.expected_start === null ? '–' : timeOfDay(job.expected_start, now))
+        }
+      : null,
     {
       key: 'node',
       title: trans.__('Node'),
@@ -139,7 +157,7 @@ function jobColumns(
       render: (job, reached) =>
         job.id === null ? null : (
           <LogButton
-            label={trans.__('Log of job %1', job.id)}
+            label={words.logOf(job.id)}
             tabIndex={reached ? 0 : -1}
             trans={trans}
             onClick={() => job.id !== null && onLog(job.id)}
@@ -168,12 +186,13 @@ function states(trans: TranslationBundle): Record<string, StatusLook> {
 
 interface ILossesProps {
   losses: readonly ILoss[];
+  words: IUnitWords;
   now: number;
   trans: TranslationBundle;
   onLog: (job: string) => void;
 }
 
-function Losses({ losses, now, trans, onLog }: ILossesProps): React.ReactElement {
+function Losses({ losses, words, now, trans, onLog }: ILossesProps): React.ReactElement {
   const title = React.useId();
   const newest = [...losses].sort((a, b) => b.at - a.at);
   return (
@@ -187,7 +206,7 @@ function Losses({ losses, now, trans, onLog }: ILossesProps): React.ReactElement
             <div className="dsk-Loss-head">
               <span className="dsk-Status dsk-mod-error">
                 <span aria-hidden="true">▲ </span>
-                {loss.id === null ? trans.__('A worker') : trans.__('Job %1', loss.id)}
+                {loss.id === null ? trans.__('A worker') : words.named(loss.id)}
               </span>
               <span className="dsk-Quiet">
                 {loss.node === null
@@ -196,7 +215,7 @@ function Losses({ losses, now, trans, onLog }: ILossesProps): React.ReactElement
               </span>
               {loss.id !== null && (
                 <LogButton
-                  label={trans.__('Log of job %1', loss.id)}
+                  label={words.logOf(loss.id)}
                   trans={trans}
                   onClick={() => loss.id !== null && onLog(loss.id)}
                 />
@@ -208,11 +227,7 @@ function Losses({ losses, now, trans, onLog }: ILossesProps): React.ReactElement
                 className="dsk-Code"
                 tabIndex={0}
                 role="region"
-                aria-label={
-                  loss.id === null
-                    ? trans.__('End of the log')
-                    : trans.__('End of the log of job %1', loss.id)
-                }
+                aria-label={loss.id === null ? trans.__('End of the log') : words.endOfLog(loss.id)}
               >
                 {loss.log}
               </pre>

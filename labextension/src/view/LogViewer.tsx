@@ -8,12 +8,15 @@ import * as React from 'react';
 import type { ILog } from '../tokens';
 import { bytes } from './format';
 import { LogReader } from './LogReader';
+import { unitWords } from './unitWords';
 import type { ILogSource } from './useLog';
 
 export interface ILogViewerProps extends ILogSource {
   logs: readonly ILog[] | null;
   /** The log that is shown; null while there is none. */
   name: string | null;
+  /** What the cluster runs on: it says what its units are called. */
+  system?: string;
   trans: TranslationBundle;
   onChoose: (name: string) => void;
   /** Ask for the list of logs again. */
@@ -52,7 +55,7 @@ export function LogViewer(props: ILogViewerProps): React.ReactElement {
           {chosen === null && (
             <option value={name ?? ''}>{name ?? trans.__('Reading the list…')}</option>
           )}
-          <Choices logs={logs ?? []} trans={trans} />
+          <Choices logs={logs ?? []} system={props.system} trans={trans} />
         </select>
         <button
           type="button"
@@ -82,13 +85,14 @@ export function LogViewer(props: ILogViewerProps): React.ReactElement {
 
 interface IChoicesProps {
   logs: readonly ILog[];
+  system: string | undefined;
   trans: TranslationBundle;
 }
 
-function Choices({ logs, trans }: IChoicesProps): React.ReactElement {
+function Choices({ logs, system, trans }: IChoicesProps): React.ReactElement {
   const kinds: [ILog['kind'], string][] = [
     ['keeper', trans.__('Cluster')],
-    ['job', trans.__('Jobs')],
+    ['job', unitWords(system, trans).title],
     ['worker', trans.__('Workers')]
   ];
   return (

@@ -6,6 +6,7 @@ import * as React from 'react';
 import type { IPreview } from '../tokens';
 import { useClock } from './clock';
 import { bytes, coresText, grouped, timeOfDay } from './format';
+import { unitWords, type IUnitWords } from './unitWords';
 
 export interface IPreviewPaneProps {
   preview: IPreview | null;
@@ -66,6 +67,7 @@ function Answer({
   trans: TranslationBundle;
 }): React.ReactElement {
   const { jobs, cores, memory, start, refusal, warnings, groups } = preview;
+  const words = unitWords(preview.system, trans);
   const when = useClock(now => (start === null ? null : timeOfDay(start, now)));
   const scripts = groups.filter(group => group.script !== null);
   return (
@@ -78,7 +80,7 @@ function Answer({
       <dl className="dsk-Facts-list">
         {jobs > 0 && (
           <div>
-            <dt>{trans.__('Jobs')}</dt>
+            <dt>{words.title}</dt>
             <dd>{grouped(jobs)}</dd>
           </div>
         )}
@@ -109,7 +111,13 @@ function Answer({
         </ul>
       )}
       {scripts.map(group => (
-        <Script key={group.name} group={group} alone={scripts.length === 1} trans={trans} />
+        <Script
+          key={group.name}
+          group={group}
+          alone={scripts.length === 1}
+          words={words}
+          trans={trans}
+        />
       ))}
       {scripts.length === 0 && (
         <pre
@@ -128,18 +136,19 @@ function Answer({
 interface IScriptProps {
   group: IPreview['groups'][number];
   alone: boolean;
+  words: IUnitWords;
   trans: TranslationBundle;
 }
 
-function Script({ group, alone, trans }: IScriptProps): React.ReactElement {
+function Script({ group, alone, words, trans }: IScriptProps): React.ReactElement {
   const start = useClock(now => (group.start === null ? null : timeOfDay(group.start, now)));
   const facts = [
-    trans._n('%1 job', '%1 jobs', group.jobs),
+    words.count(group.jobs),
     group.partition === null ? null : trans.__('in %1', group.partition),
     start === null ? null : trans.__('start about %1', start),
     group.nodes === null ? null : trans.__('on %1', group.nodes)
   ].filter(fact => fact !== null);
-  const title = alone ? trans.__('Job script') : trans.__('Job script of %1', group.name);
+  const title = alone ? words.script : trans.__('%1 of %2', words.script, group.name);
   return (
     <details className="dsk-Preview-script" open={group.name === 'main'}>
       <summary>

@@ -2,6 +2,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 import type { IAdapt, ICluster, IScale } from '../tokens';
 import { grouped, sizeOf, sizeText, type SizeUnit } from './format';
+import { unitWords } from './unitWords';
 import { useAction } from './useAction';
 
 export interface IScaleFormProps {
@@ -87,7 +88,7 @@ export function ScaleForm({
     }
   };
 
-  const jobs = local ? trans.__('workers') : trans.__('jobs');
+  const jobs = unitWords(cluster.system, trans).many;
   const slider = useReach(mode === 'adaptive' ? most : count, mode === 'adaptive' ? 1 : each);
   return (
     <form
@@ -172,7 +173,7 @@ export function ScaleForm({
             onChange={event => choose(event.target.value as SizeUnit)}
           >
             <option value="workers">{trans.__('workers')}</option>
-            {!local && <option value="jobs">{trans.__('jobs')}</option>}
+            {!local && <option value="jobs">{jobs}</option>}
             <option value="cores">{trans.__('cores')}</option>
           </select>
         </div>
@@ -197,12 +198,12 @@ export function ScaleForm({
       <div id={`${id}-meaning`} className="dsk-Scale-meaning" aria-live="polite">
         {unit &&
           mode === 'fixed' &&
-          `= ${sizeText(sizeOf(count, by, unit), unit, local, trans, by === 'workers' ? count : undefined)}`}
+          `= ${sizeText(sizeOf(count, by, unit), unit, cluster.system, trans, by === 'workers' ? count : undefined)}`}
         {unit &&
           mode === 'adaptive' &&
           trans.__(
             'Follows the work. At most %1',
-            sizeText(sizeOf(most, 'jobs', unit), unit, local, trans)
+            sizeText(sizeOf(most, 'jobs', unit), unit, cluster.system, trans)
           )}
       </div>
       {(problem ?? wrong) && (

@@ -19,6 +19,8 @@ import {
   tenureWords,
   timeOfDay
 } from './format';
+import { ManagerLink } from './TableCells';
+import { unitWords } from './unitWords';
 
 export interface ISpendProps {
   cluster: ICluster;
@@ -32,6 +34,7 @@ export function Spend({ cluster, trans, onCopy }: ISpendProps): React.ReactEleme
       <Cost cluster={cluster} trans={trans} />
       {Object.keys(cluster.groups).length > 0 && <Groups cluster={cluster} trans={trans} />}
       <Facts cluster={cluster} trans={trans} onCopy={onCopy} />
+      {(cluster.defences ?? []).length > 0 && <Defences cluster={cluster} trans={trans} />}
       {cluster.warnings.length > 0 && (
         <section className="dsk-Facts-section">
           <h2 className="dsk-Heading">{trans.__('Warnings')}</h2>
@@ -105,6 +108,7 @@ function Figure({ title, value }: { title: string; value: string }): React.React
 
 function Groups({ cluster, trans }: IPartProps): React.ReactElement {
   const title = React.useId();
+  const words = unitWords(cluster.system, trans);
   return (
     <section className="dsk-Facts-section" aria-labelledby={title}>
       <h2 id={title} className="dsk-Heading">
@@ -120,13 +124,13 @@ function Groups({ cluster, trans }: IPartProps): React.ReactElement {
           <thead>
             <tr>
               <th scope="col">{trans.__('Group')}</th>
-              <th scope="col">{trans.__('Jobs')}</th>
+              <th scope="col">{words.title}</th>
               <th scope="col">{trans.__('Asked')}</th>
               <th scope="col">{trans.__('Queued')}</th>
               <th scope="col">{trans.__('Running')}</th>
               <th scope="col">{trans.__('Lost')}</th>
               <th scope="col">{trans.__('Size')}</th>
-              <th scope="col">{trans.__('Each job')}</th>
+              <th scope="col">{words.each}</th>
             </tr>
           </thead>
           <tbody>
@@ -139,7 +143,7 @@ function Groups({ cluster, trans }: IPartProps): React.ReactElement {
                 <td>{grouped(group.running)}</td>
                 <td>{grouped(group.lost)}</td>
                 <td>{sizeWords(group.adapt, trans)}</td>
-                <td>{unitWords(group.unit, trans)}</td>
+                <td>{unitText(group.unit, trans)}</td>
               </tr>
             ))}
           </tbody>
@@ -153,7 +157,7 @@ function sizeWords(adapt: IAdapt | null, trans: TranslationBundle): string {
   return adapt ? trans.__('adaptive, %1 to %2', adapt.minimum, adapt.maximum) : trans.__('fixed');
 }
 
-function unitWords(unit: IUnit | null, trans: TranslationBundle): string {
+function unitText(unit: IUnit | null, trans: TranslationBundle): string {
   if (!unit) {
     return trans.__('not known yet');
   }
@@ -166,8 +170,10 @@ function unitWords(unit: IUnit | null, trans: TranslationBundle): string {
 
 function Facts({ cluster, trans, onCopy }: ISpendProps): React.ReactElement {
   const title = React.useId();
+  const words = unitWords(cluster.system, trans);
   // Moments are shown with the date where it is not today; a day is all that must be looked at.
   const now = useClock(seconds => Math.floor(seconds / 3600) * 3600);
+  const page = cluster.manager_page ?? null;
   const facts: [string, React.ReactNode][] = [
     [trans.__('Name'), cluster.name],
     [trans.__('Id'), <Copied key="id" text={cluster.id} trans={trans} onCopy={onCopy} />],
@@ -195,11 +201,17 @@ function Facts({ cluster, trans, onCopy }: ISpendProps): React.ReactElement {
         : (cluster.scheduler.dashboard_reason ?? trans.__('not served'))
     ],
     [trans.__('Size'), sizeWords(cluster.adapt, trans)],
-    [trans.__('Each job'), unitWords(cluster.unit, trans)],
+    [words.each, unitText(cluster.unit, trans)],
     [trans.__('Threads'), grouped(cluster.threads)],
     [trans.__('Memory'), bytesOf(cluster.memory.used, cluster.memory.limit, trans)],
     [trans.__('Spilled to disk'), bytes(cluster.memory.spilled)]
   ];
+  if (page !== null) {
+    facts.push([
+      trans.__('Application'),
+      <ManagerLink key="page" id={page.id} link={page.link} trans={trans} />
+    ]);
+  }
   if (cluster.ends_at !== null) {
     const words: Record<string, string> = {
       idle_timeout: trans.__('%1, if it stays idle', timeOfDay(cluster.ends_at, now)),
@@ -220,6 +232,36 @@ function Facts({ cluster, trans, onCopy }: ISpendProps): React.ReactElement {
           <div key={name}>
             <dt>{name}</dt>
             <dd>{value}</dd>
+          </div>
+        ))}
+      </dl>
+    </section>
+  );
+}
+
+/** What gives everything back if the keeper cannot: which of it is in force, and until when. */
+function Defences({ cluster, trans }: IPartProps): React.ReactElement {
+  const title = React.useId();
+  const now = useClock(seconds => Math.floor(seconds / 3600) * 3600);
+  const names: Record<string, string> = {
+    guard: trans.__('Guard'),
+    line: trans.__('Line'),
+    lifetime: trans.__('Lifetime'),
+    wall: trans.__('Wall')
+  };
+  return (
+    <section className="dsk-Facts-section" aria-labelledby={title}>
+      <h2 id={title} className="dsk-Heading">
+        {trans.__('Given back without its keeper by')}
+      </h2>
+      <dl className="dsk-Facts-list">
+        {(cluster.defences ?? []).map(one => (
+          <div key={one.name}>
+            <dt>{names[one.name] ?? one.name}</dt>
+            <dd>
+              {one.in_force ? one.words : trans.__('not in force: %1', one.words)}
+              {one.at !== null && `, ${timeOfDay(one.at, now)}`}
+            </dd>
           </div>
         ))}
       </dl>

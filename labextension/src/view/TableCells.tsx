@@ -3,6 +3,7 @@
  */
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
+import { shortId } from './unitWords';
 
 /** How a state is told: a glyph, a colour, a word. */
 export type StatusLook = [
@@ -51,5 +52,30 @@ export function LogButton({
     >
       {trans.__('Log')}
     </button>
+  );
+}
+
+interface IManagerLinkProps {
+  id: string;
+  link: string;
+  tabIndex?: number;
+  trans: TranslationBundle;
+}
+
+/** An application by its id, as a link to the resource manager's page of it. */
+export function ManagerLink({ id, link, tabIndex, trans }: IManagerLinkProps): React.ReactElement {
+  const title = trans.__("%1: the resource manager's page, in a new tab of the browser", id);
+  return (
+    <a
+      className="dsk-Link"
+      href={link}
+      target="_blank"
+      rel="noopener noreferrer"
+      tabIndex={tabIndex}
+      title={title}
+      aria-label={title}
+    >
+      {shortId(id)}
+    </a>
   );
 }

@@ -3,6 +3,7 @@ import * as React from 'react';
 import type { ICluster } from '../tokens';
 import { useClock } from './clock';
 import { hasEnded, lastLoss, logTail, splitReason, timeOfDay } from './format';
+import { unitWords } from './unitWords';
 
 export interface IWhyProps {
   cluster: ICluster;
@@ -30,7 +31,9 @@ export const Why = React.memo(function Why({
     <div className="dsk-Why">
       {told && reason && <Reason cluster={cluster} reason={reason} trans={trans} />}
       {lossTold && !(reason ?? '').includes(loss.reason) && (
-        <div className="dsk-Why-loss">{lossText(loss, trans)}</div>
+        <div className="dsk-Why-loss">
+          {lossText(loss, unitWords(cluster.system, trans).named, trans)}
+        </div>
       )}
       {log && <pre className="dsk-Log">{log}</pre>}
       {open &&
@@ -72,9 +75,13 @@ function Reason({
   );
 }
 
-function lossText(loss: ICluster['losses'][number], trans: TranslationBundle): string {
+function lossText(
+  loss: ICluster['losses'][number],
+  named: (id: string) => string,
+  trans: TranslationBundle
+): string {
   if (loss.id && loss.node) {
-    return trans.__('Job %1 on %2: %3', loss.id, loss.node, loss.reason);
+    return trans.__('%1 on %2: %3', named(loss.id), loss.node, loss.reason);
   }
-  return loss.id ? trans.__('Job %1: %2', loss.id, loss.reason) : loss.reason;
+  return loss.id ? trans.__('%1: %2', named(loss.id), loss.reason) : loss.reason;
 }

@@ -8,9 +8,12 @@ import { bytes, grouped } from './format';
 import { useLatest } from './hooks';
 import { Table, type IColumn } from './Table';
 import { LogButton, Status, type StatusLook } from './TableCells';
+import { shortId, unitWords } from './unitWords';
 
 export interface IWorkersTableProps {
   workers: readonly IWorker[];
+  /** What the cluster runs on: it says what the unit of a worker is called. */
+  system?: string;
   /** False until the server has sent the rows once. */
   ready: boolean;
   trans: TranslationBundle;
@@ -25,10 +28,13 @@ const PAUSES = 0.8;
 const keyOf = (worker: IWorker): string => worker.address;
 
 export function WorkersTable(props: IWorkersTableProps): React.ReactElement {
-  const { workers, ready, trans } = props;
+  const { workers, system, ready, trans } = props;
   const onLog = useLatest(props.onLog);
   const jobs = workers.some(worker => worker.job !== null);
-  const columns = React.useMemo(() => workerColumns(trans, jobs, onLog), [trans, jobs, onLog]);
+  const columns = React.useMemo(
+    () => workerColumns(trans, system, jobs, onLog),
+    [trans, system, jobs, onLog]
+  );
   return (
     <Table<IWorker>
       label={trans.__('Workers')}
@@ -44,6 +50,7 @@ export function WorkersTable(props: IWorkersTableProps): React.ReactElement {
 
 function workerColumns(
   trans: TranslationBundle,
+  system: string | undefined,
   jobs: boolean,
   onLog: (worker: IWorker) => void
 ): IColumn<IWorker>[] {
@@ -76,11 +83,11 @@ function workerColumns(
     jobs
       ? {
           key: 'job',
-          title: trans.__('Job'),
+          title: unitWords(system, trans).one,
           width: 72,
           grow: 1,
           value: worker => worker.job,
-          render: worker => worker.job
+          render: worker => <span title={worker.job ?? ''}>{shortId(worker.job ?? '')}</span>
         }
       : null,
     {

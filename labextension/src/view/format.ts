@@ -1,5 +1,6 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { ClusterState, ICluster, IOwner, IUnit, Tenure } from '../tokens';
+import { unitWords } from './unitWords';
 
 /** A card's look: a state, or `stale` where the facts are old. */
 export type Look = ClusterState | 'stale';
@@ -343,7 +344,7 @@ export function sizeOf(count: number, by: SizeUnit, unit: IUnit): ISize {
 export function sizeText(
   size: ISize,
   unit: IUnit,
-  local: boolean,
+  system: string,
   trans: TranslationBundle,
   workers?: number
 ): string {
@@ -351,12 +352,12 @@ export function sizeText(
     return trans.__('nothing is held');
   }
   const cost = trans.__('%1 core-h per hour', grouped(size.cores));
-  if (local) {
+  if (system === 'local') {
     return unit.memory
       ? trans.__('%1, %2 of memory, %3', coresText(size.cores, trans), bytes(size.memory), cost)
       : trans.__('%1, %2', coresText(size.cores, trans), cost);
   }
-  const jobs = trans._n('%1 job × %2', '%1 jobs × %2', size.jobs, coresText(unit.cores, trans));
+  const jobs = unitWords(system, trans).times(size.jobs, coresText(unit.cores, trans));
   return unit.workers > 1 && size.workers !== workers
     ? trans.__('%1 = %2 workers, %3', jobs, grouped(size.workers), cost)
     : trans.__('%1, %2', jobs, cost);

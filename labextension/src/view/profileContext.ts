@@ -32,6 +32,11 @@ export function contextOf(props: { formContext?: unknown }): IContext {
   return props.formContext as IContext;
 }
 
+/** Whether the units of the system are containers, as those of YARN are. */
+export function hasContainers(context: IContext): boolean {
+  return 'options/worker_vcores' in context.fields;
+}
+
 /** The field that a part of the form is about; none for the form as a whole. */
 export function fieldOf(context: IContext, schema: unknown): IField | undefined {
   return context.fields[String((schema as Record<string, unknown>)['x-key'])];

@@ -45,6 +45,7 @@ const FIRST = [
   'system',
   'extends',
   'scale',
+  'options/environment',
   'options/queue',
   'options/account',
   'options/cores',
@@ -53,7 +54,9 @@ const FIRST = [
   'options/memory',
   'options/walltime',
   'options/threads_per_worker',
-  'options/memory_limit'
+  'options/memory_limit',
+  'options/worker_vcores',
+  'options/worker_memory'
 ];
 
 const LIFE = ['tenure', 'idle_timeout', 'time_to_live', 'start_timeout', 'logs_kept'];
@@ -210,6 +213,9 @@ function sectionOf(field: IField): SectionId {
   }
   if (head === 'adapt' || head === 'line') {
     return head;
+  }
+  if (head === 'lease') {
+    return 'line';
   }
   return LIFE.includes(head) ? 'life' : 'general';
 }

@@ -9,7 +9,7 @@ import type { FieldErrorProps, FieldTemplateProps, ObjectFieldTemplateProps } fr
 import * as React from 'react';
 import { Sign } from './Glyph';
 import type { FormData } from './localCheck';
-import { contextOf, fieldOf, words, type IContext } from './profileContext';
+import { contextOf, fieldOf, hasContainers, words, type IContext } from './profileContext';
 import { isObject, type IField, type ISection } from './profileFields';
 
 /** The schema's own words. They come from the server, whose catalogue has them, as settings' words do. */
@@ -116,7 +116,7 @@ export function ObjectTemplate(props: ObjectFieldTemplateProps<FormData>): React
             {more &&
               rest.map(section => (
                 <fieldset key={section.id} className="dsk-ProfileForm-section">
-                  <legend>{sectionTitle(section, trans)}</legend>
+                  <legend>{sectionTitle(section, hasContainers(context), trans)}</legend>
                   {draw(section)}
                   {section.id.startsWith('group:') && !context.readOnly && (
                     <button
@@ -141,18 +141,20 @@ function get(data: unknown, key: string): unknown {
   return isObject(data) ? data[key] : undefined;
 }
 
-function sectionTitle(section: ISection, trans: TranslationBundle): string {
+function sectionTitle(section: ISection, containers: boolean, trans: TranslationBundle): string {
   switch (section.id) {
     case 'life':
       return trans.__('How long it lives');
     case 'adapt':
       return trans.__('Adaptive size');
     case 'jobs':
-      return trans.__('Jobs and workers');
+      return containers ? trans.__('Containers and workers') : trans.__('Jobs and workers');
     case 'scheduler':
       return trans.__('Scheduler');
     case 'line':
-      return trans.__('Line between jobs and cluster');
+      return containers
+        ? trans.__('Line between containers and cluster')
+        : trans.__('Line between jobs and cluster');
     case 'general':
       return trans.__('General');
     default:

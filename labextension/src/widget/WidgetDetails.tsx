@@ -41,11 +41,14 @@ export function WidgetDetails(props: IWidgetDetailsProps): JSX.Element {
         trans={trans}
         onTab={onTab}
       >
-        {tab === 'workers' && <Workers source={source} trans={trans} onLog={openLog} />}
+        {tab === 'workers' && (
+          <Workers source={source} trans={trans} onLog={openLog} cluster={cluster} />
+        )}
         {tab === 'jobs' && <Jobs source={source} trans={trans} onLog={openLog} cluster={cluster} />}
         {tab === 'logs' && (
           <Logs
             source={source}
+            system={cluster.system}
             trans={trans}
             connected={connected}
             wish={wish}
@@ -74,16 +77,18 @@ function useRows(source: ISource, kind: RowKind): readonly Row[] | null {
 }
 
 interface ITabProps {
+  cluster: ICluster;
   source: ISource;
   trans: TranslationBundle;
   onLog: (wish: LogWish) => void;
 }
 
-function Workers({ source, trans, onLog }: ITabProps): JSX.Element {
+function Workers({ source, trans, onLog, cluster }: ITabProps): JSX.Element {
   const rows = useRows(source, 'workers');
   return (
     <WorkersTable
       workers={(rows ?? []) as readonly IWorker[]}
+      system={cluster.system}
       ready={rows !== null}
       trans={trans}
       onLog={worker => onLog({ worker: worker.name, address: worker.address, job: worker.job })}
@@ -91,12 +96,13 @@ function Workers({ source, trans, onLog }: ITabProps): JSX.Element {
   );
 }
 
-function Jobs({ source, trans, onLog, cluster }: ITabProps & { cluster: ICluster }): JSX.Element {
+function Jobs({ source, trans, onLog, cluster }: ITabProps): JSX.Element {
   const rows = useRows(source, 'jobs');
   const hour = useClock(now => Math.floor(now / 3600) * 3600);
   return (
     <JobsTable
       jobs={(rows ?? []) as readonly IJob[]}
+      system={cluster.system}
       losses={cluster.losses}
       ready={rows !== null}
       now={hour}
@@ -108,13 +114,14 @@ function Jobs({ source, trans, onLog, cluster }: ITabProps & { cluster: ICluster
 
 interface ILogsProps {
   source: ISource;
+  system: string;
   trans: TranslationBundle;
   connected: boolean;
   wish: LogWish | null;
   onChoose: (name: string) => void;
 }
 
-function Logs({ source, trans, connected, wish, onChoose }: ILogsProps): JSX.Element {
+function Logs({ source, system, trans, connected, wish, onChoose }: ILogsProps): JSX.Element {
   const [logs, setLogs] = React.useState<readonly ILog[] | null>(null);
   const [failure, setFailure] = React.useState<string | null>(null);
   const [turn, setTurn] = React.useState(0);
@@ -151,6 +158,7 @@ function Logs({ source, trans, connected, wish, onChoose }: ILogsProps): JSX.Ele
     <LogViewer
       logs={logs}
       name={logOf(logs, wish)}
+      system={system}
       trans={trans}
       connected={connected}
       onChoose={onChoose}

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import dask_steward as ds
 from dask_steward.cli import output
+from dask_steward.cli.applications import agree, kill_all
 from dask_steward.console import sentences
 from dask_steward.console.arguments import (
     adapt_arguments,
@@ -25,6 +26,7 @@ from dask_steward.console.arguments import (
     start_arguments,
 )
 from dask_steward.console.held import held_text
+from dask_steward.control import applications
 from dask_steward.errors import StewardError, UsageError
 
 if TYPE_CHECKING:
@@ -213,24 +215,27 @@ def stop(args: argparse.Namespace) -> int:
     """Stop clusters."""
     if bool(args.ids) == args.all:
         raise UsageError("Say which clusters to stop: their ids or names, or --all.", field="id")
+    names, others = applications.split(args.ids)
     # All are found before the first is stopped: one that is misspelt stops nothing.
-    clusters = ds.clusters() if args.all else [ds.get(id) for id in dict.fromkeys(args.ids)]
+    clusters = ds.clusters() if args.all else [ds.get(name) for name in names]
+    agree(others, args.yes)
     failed: dict[str, StewardError] = {}
     if clusters:
         # Each waits until everything is verified gone, so they wait together.
         with ThreadPoolExecutor(min(len(clusters), _STOPPED_AT_ONCE)) as pool:
             list(pool.map(lambda cluster: _stop_one(cluster, failed), clusters))
     answers = [failed[c.id].to_dict() | {"cluster": c.id} if c.id in failed else dict(c.state) for c in clusters]
+    killed, refused = kill_all(others, say=not args.json)
     if args.json:
-        output.print_json(answers)
+        output.print_json([*answers, *killed])
     for cluster, answer in zip(clusters, answers, strict=True):
         if cluster.id in failed:
             output.note(f"dask-steward: {cluster.id}: {failed[cluster.id]}")
         elif not args.json:
             print(f"{cluster.id}  {sentences.ended(answer)}")
-    if not clusters and not args.json:
+    if not (clusters or others or args.json):
         print("no clusters")
-    return max((error.exit_code for error in failed.values()), default=0)
+    return max((error.exit_code for error in (*failed.values(), *refused)), default=0)
 
 
 def _stop_one(cluster: Cluster, failed: dict[str, StewardError]) -> None:

@@ -129,7 +129,8 @@ def _resource_managers() -> Iterator[Check]:
     from dask_steward.managers.base import Unknown
     from dask_steward.profiles import ProfileStore
 
-    there = {system: present for system, present in managers.available().items() if system != "ssh"}
+    apart = ("ssh", "yarn")  # they have checks of their own
+    there = {system: present for system, present in managers.available().items() if system not in apart}
     used = {info.system for info in ProfileStore().infos()}
     for system, present in there.items():
         # A machine may carry the commands of a manager that nobody uses there.
@@ -174,6 +175,12 @@ def _hosts() -> Iterator[Check]:
         else:
             number = len(plain["options"]["hosts"])
             yield Check(name, "ok", f"{number} of {number} let you in; {len(answer)} jobs of clusters run there")
+
+
+def _yarn() -> Iterator[Check]:
+    from dask_steward.cli import doctor_yarn
+
+    yield from doctor_yarn.checks()
 
 
 def _tls() -> Iterator[Check]:
@@ -253,6 +260,6 @@ def _interpreter() -> Iterator[Check]:
 
 
 _CHECKS: tuple[Callable[[], Iterator[Check]], ...] = (
-    _interpreter, _state_folder, _sockets, _resource_managers, _hosts, _tls, _packages,
+    _interpreter, _state_folder, _sockets, _resource_managers, _hosts, _yarn, _tls, _packages,
     _profiles,
 )  # fmt: skip

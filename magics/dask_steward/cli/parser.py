@@ -58,7 +58,9 @@ def build_parser(arguments: Sequence[str] | None = None) -> Parser:
 
     words = "attach to a scheduler that somebody else owns, by its address or its scheduler file"
     attach = _add(sub, "attach", commands.attach, words)
-    attach.add_argument("address", metavar="ADDRESS", nargs="?", help="such as tcp://localhost:8786")
+    attach.add_argument(
+        "address", metavar="ADDRESS", nargs="?", help="such as tcp://localhost:8786, or an application of YARN"
+    )
     add_attach_options(attach)
     attach.add_argument("--profile", default="address", metavar="PROFILE", help="a profile of system: address")
     attach.add_argument("--name", metavar="NAME", help="what it is called here (default: its address)")
@@ -98,8 +100,11 @@ def build_parser(arguments: Sequence[str] | None = None) -> Parser:
     _cluster(_add(sub, "restart-workers", managing.restart_workers, words))
 
     stop = _add(sub, "stop", commands.stop, "stop clusters and wait until nothing is held")
-    stop.add_argument("ids", metavar="ID", nargs="*", help="ids or names")
+    stop.add_argument("ids", metavar="ID", nargs="*", help="ids or names, or applications of YARN")
     stop.add_argument("--all", action="store_true", help="every cluster of yours on this host")
+    stop.add_argument(
+        "--yes", action="store_true", help="kill an application that no cluster of yours has without asking"
+    )
 
     logs = _cluster(_add(sub, "logs", commands.logs, "show the logs of a cluster"))
     which = logs.add_mutually_exclusive_group()

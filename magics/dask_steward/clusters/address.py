@@ -72,9 +72,13 @@ class AddressSystem(System):
     foreign = True
 
     def prepare(self) -> None:
-        self._place: Place = place_of(self.options)
         self._files = tls_files(self.options)
-        self._security: Security = security_for(self._place, self._files)
+        if not self.options.get("application"):
+            self._at(place_of(self.options))
+
+    def _at(self, place: Place) -> None:
+        self._place = place
+        self._security: Security = security_for(place, self._files)
 
     def facts(self) -> dict[str, Any]:
         return {}
@@ -85,9 +89,16 @@ class AddressSystem(System):
     @property
     def tls(self) -> dict[str, str]:
         """The files by which clients speak to it; they are somebody else's, and stay where they are."""
-        return self._files if self._place.scheme in ("tls", "wss") else {}
+        place = getattr(self, "_place", None)  # an application tells it only once it is asked
+        return self._files if place is not None and place.scheme in ("tls", "wss") else {}
 
     async def start_agent(self, start: SchedulerStart) -> Agent:
+        application = self.options.get("application")
+        if application:
+            from dask_steward.clusters import foreign_application
+
+            start.waiting(f"asking {application} where its scheduler is")
+            self._at(await foreign_application.place_of(str(application)))
         reached = await reach(self._place, self._security)
         agent = ForeignAgent(self._place, self._security, reached, start.lost)
         await agent.arrive()

@@ -6,7 +6,7 @@ import abc
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from dask_steward.errors import UsageError, WrongState
 from dask_steward.ledger.holdings import HoldingsLog
@@ -59,7 +59,8 @@ class Counts:
 class HoldingView:
     """One holding as every face shows it; times in seconds since the epoch.
 
-    Its `key` is our own name for it, unique in its cluster, also while there is no id yet.
+    Its `key` is our own name for it, unique in its cluster, also while there is no id yet; `link` is the manager's own
+    page of it.
     """
 
     kind: str
@@ -72,6 +73,7 @@ class HoldingView:
     group: str | None = None
     ends: float | None = None
     key: str = ""
+    link: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON."""
@@ -211,6 +213,14 @@ class Workforce(abc.ABC):
     failure: str | None = None
     lost_for_good: bool = False
     following: set[str] = field(default_factory=set)
+
+    #: What a person calls one unit.
+    noun: ClassVar[str] = "job"
+
+    @property
+    def up(self) -> bool:
+        """Whether it can have workers at all by now: what holds them may have to be there first."""
+        return True
 
     @property
     @abc.abstractmethod

@@ -45,6 +45,14 @@ class JobShape:
     prologue: tuple[str, ...] = field(default=())
 
 
+class ShellWord(str):
+    """A word of the shell as it is, such as one with a variable in it."""
+
+
+def _word(value: str) -> str:
+    return value if isinstance(value, ShellWord) else shlex.quote(value)
+
+
 @dataclass(frozen=True)
 class LineEnds:
     """What a job must know to hold the line.
@@ -69,7 +77,7 @@ class LineEnds:
     host: str
     port: int
     scheduler_host: str
-    scheduler_port: int | None
+    scheduler_port: int | ShellWord | None
     silence: float
     keeper_secret: str
     job_secret: str
@@ -110,13 +118,13 @@ def render(
         Names of the manager's own variables; those of an array are not set in a single job.
     """
     exports = [f"  export {name}={shlex.quote(value)}" for name, value in environment.items()]
-    return _template().substitute(
+    return shell("job.sh").substitute(
         header=shape.header,
         tag=tag,
         key=key,
         host=shlex.quote(line.host),
         port=line.port,
-        scheduler_host=shlex.quote(line.scheduler_host),
+        scheduler_host=_word(line.scheduler_host),
         scheduler_port="" if line.scheduler_port is None else line.scheduler_port,
         unreachable=UNREACHABLE,
         silence=math.ceil(line.silence),
@@ -147,5 +155,6 @@ class _Shell(Template):
 
 
 @functools.cache
-def _template() -> Template:
-    return _Shell(files("dask_steward.clusters").joinpath("job.sh").read_text(encoding="utf-8"))
+def shell(name: str) -> Template:
+    """Return one of the scripts beside this file, with ``@{name}`` in it for what is filled in."""
+    return _Shell(files("dask_steward.clusters").joinpath(name).read_text(encoding="utf-8"))

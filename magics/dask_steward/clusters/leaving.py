@@ -112,7 +112,7 @@ class Leaver:
                     continue
                 if result.kept is not None:
                     job.leaving = False
-                    roster.warn(f"job {job.id} is kept: {result.kept}")
+                    roster.warn(f"{roster.named(str(job.id))} is kept: {result.kept}")
             await self.cancel([job for job in leaving if job.key in working and job.leaving])
         return list(drained.values())
 
@@ -215,7 +215,9 @@ class Leaver:
                 uncertain = [job for job in roster.jobs.values() if job.step == "intended" and job.id is None]
                 if not live and not open_submits and not in_flight() and not uncertain:
                     return None
-                left = f"{len(live)} jobs are still in the queue" if live else "a submit may still be in flight"
+                left = (
+                    f"{len(live)} {roster.noun}s are still in the queue" if live else "a submit may still be in flight"
+                )
                 if live:
                     await asyncio.to_thread(roster.manager.cancel, live)
                     if time.monotonic() > by_name_at:

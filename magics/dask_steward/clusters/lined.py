@@ -7,6 +7,7 @@ import os
 from typing import Any
 
 from dask_steward.clusters import jobscript
+from dask_steward.clusters.defences import Defence, line
 from dask_steward.clusters.line import Event, Line
 from dask_steward.clusters.queue import QueueWorkforce
 from dask_steward.clusters.systems import System
@@ -70,16 +71,23 @@ class LinedSystem(System):
 
     def ends(self, scheduler_host: str, scheduler_port: int | None) -> jobscript.LineEnds:
         """Return what a job must know to hold the line."""
-        options = self.profile.get("line") or {}
         return jobscript.LineEnds(
             host=self._line_host,
             port=self.line.port,
             scheduler_host=scheduler_host,
             scheduler_port=scheduler_port,
-            silence=float(options.get("silence") or 120.0),
+            silence=self.silence,
             keeper_secret=self.line.keeper_secret,
             job_secret=self.line.job_secret,
         )
+
+    def defences(self) -> list[Defence]:
+        return [] if self._line is None else [line(self.silence)]
+
+    @property
+    def silence(self) -> float:
+        """Seconds after which a silent keeper counts as dead."""
+        return float((self.profile.get("line") or {}).get("silence") or 120.0)
 
     def log_of(self, id: str) -> str:
         """Return the path of a job's log."""

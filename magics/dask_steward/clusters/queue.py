@@ -69,6 +69,7 @@ class QueueWorkforce(Workforce):
     ) -> None:
         super().__init__(site)
         self.roster = Roster(site, manager, queue, line, groups, log_of, self.warnings)
+        self.roster.noun = self.noun
         self._leaver = Leaver(self.roster)
         self._submitter = Submitter(self.roster, self._leaver)
         self._watcher = Watcher(self.roster, self._leaver)
@@ -154,12 +155,14 @@ class QueueWorkforce(Workforce):
         if waiting:
             # The one that is to start first speaks for all: they wait for the same thing in the same queue.
             first = min(waiting, key=lambda job: (job.expected_start or float("inf"), job.since, job.key))
-            return f"{len(waiting)} of {wanted} jobs wait: {first.reason or 'submitted'}"
+            return f"{len(waiting)} of {wanted} {roster.noun}s wait: {first.reason or 'submitted'}"
         unanswered = [job for job in roster.jobs.values() if job.step == "intended" and job.uncertain_since]
         if unanswered:
-            return f"{len(unanswered)} of {wanted} jobs have no answer to their submit: {unanswered[-1].reason}"
+            return (
+                f"{len(unanswered)} of {wanted} {roster.noun}s have no answer to their submit: {unanswered[-1].reason}"
+            )
         starting = [job for job in roster.jobs.values() if job.step in ("intended", "running") and not job.leaving]
-        return f"{len(starting)} of {wanted} jobs are starting" if starting else None
+        return f"{len(starting)} of {wanted} {roster.noun}s are starting" if starting else None
 
     def core_seconds(self) -> float:
         now = time.time()
@@ -176,6 +179,11 @@ class QueueWorkforce(Workforce):
 
     # -- the loop --
 
+    @property
+    def may_submit(self) -> bool:
+        """Whether the manager takes submits now."""
+        return True
+
     def start(self) -> None:
         """Start the reconcile loop."""
         self._reconciling = asyncio.create_task(self._reconcile())
@@ -183,19 +191,20 @@ class QueueWorkforce(Workforce):
     def heard(self, event: Event) -> None:
         """Take in what the line says."""
         self._watcher.heard(event)
-        self._news()
+        self.news()
 
     def joined(self, address: str, name: str) -> None:
         """A worker has connected."""
         self._watcher.joined(address, name)
-        self._news()
+        self.news()
 
     def left(self, address: str) -> None:
         """A worker has gone."""
         self._watcher.left(address)
-        self._news()
+        self.news()
 
-    def _news(self) -> None:
+    def news(self) -> None:
+        """Look at once, and show what is new."""
         self.roster.wake.set()
         self.site.changed()
 
@@ -204,7 +213,8 @@ class QueueWorkforce(Workforce):
         while not roster.closing:
             roster.wake.clear()
             try:
-                await self._submitter.submit_missing()
+                if self.may_submit:
+                    await self._submitter.submit_missing()
                 if roster.holding:
                     await self._watcher.ask(self._interval())
                     await self._leaver.cancel_again()
@@ -281,7 +291,7 @@ class QueueWorkforce(Workforce):
         self.roster.wake.set()
         async with self._scaling[group]:
             await self._leaver.shrink(found)
-        self._news()
+        self.news()
 
     async def release(self, urgent: bool) -> str | None:
         left = await self._leaver.release(lambda: len(self._submitter.in_flight), urgent)

@@ -122,6 +122,7 @@ def cannot_reach(
     here: Iterable[Interface],
     *,
     own_job: bool = False,
+    instead: str | None = None,
 ) -> str:
     """Return one sentence: which job cannot reach the scheduler, and what to change.
 
@@ -137,6 +138,8 @@ def cannot_reach(
         The addresses of the scheduler's host.
     own_job : bool
         The scheduler runs in a job of its own already.
+    instead : str, optional
+        What to change, where that is not what helps jobs of a queue.
     """
     here = list(here)
     where = f" on {said.node if said else node}" if said or node else ""
@@ -154,7 +157,9 @@ def cannot_reach(
     ways.append("open the firewall for options.scheduler_options.port and line.ports")
     if not own_job:
         ways.append("or run the scheduler in a job with scheduler: {place: job}")
-    return f"Job {job}{where} cannot reach the scheduler at {address}{why}: {'; '.join(ways)}."
+    # An id that says itself what it is needs no word before it.
+    named = job if job.startswith("container_") else f"Job {job}"
+    return f"{named}{where} cannot reach the scheduler at {address}{why}: {instead or '; '.join(ways)}."
 
 
 def _inside(address: str, network: ipaddress.IPv4Network) -> bool:
@@ -164,7 +169,16 @@ def _inside(address: str, network: ipaddress.IPv4Network) -> bool:
         return False
 
 
-def verdict(*, job: str, node: str | None, unreachable: bool, log_path: str, address: str, own_job: bool) -> str | None:
+def verdict(
+    *,
+    job: str,
+    node: str | None,
+    unreachable: bool,
+    log_path: str,
+    address: str,
+    own_job: bool,
+    ways: str | None = None,
+) -> str | None:
     """Return one sentence that says why no job of this cluster can work, where a lost job's last words tell that.
 
     Parameters
@@ -179,13 +193,15 @@ def verdict(*, job: str, node: str | None, unreachable: bool, log_path: str, add
         The scheduler's address.
     own_job : bool
         The scheduler runs in a job of its own.
+    ways : str, optional
+        What helps where it cannot be reached, if not what helps jobs.
     """
     log = _tail(log_path)
     said = parse_unreachable(log) or _parse_worker(log, node, address)
     if unreachable or said is not None:
         if said is not None:
             address = f"{address.partition('://')[0]}://{said.target}"
-        return cannot_reach(job, node, address, said, interfaces(), own_job=own_job)
+        return cannot_reach(job, node, address, said, interfaces(), own_job=own_job, instead=ways)
     ours = f"dask {version('dask')}, distributed {version('distributed')}, Python {platform.python_version()}"
     found = other_versions(log, ours)
     return f"{found} (job {job}{f' on {node}' if node else ''})." if found is not None else None

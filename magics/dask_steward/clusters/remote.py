@@ -71,13 +71,15 @@ class RemoteAgent(Agent):
         self._last: dict[str, Any] = {}
         self._news: asyncio.Task[None] | None = None
 
-    async def arrive(self, job: str, node: str | None) -> None:
+    async def arrive(self, job: str, node: str | None, within: float = ARRIVE_LIMIT) -> None:
         """Hear from the scheduler for the first time, then follow its news.
 
         Parameters
         ----------
         job, node : str
             Its job and where that runs, for the error.
+        within : float
+            Seconds.
 
         Raises
         ------
@@ -85,7 +87,7 @@ class RemoteAgent(Agent):
             If it cannot be reached from here.
         """
         try:
-            await self._ask("news", ARRIVE_LIMIT, seen=0)
+            await self._ask("news", within, seen=0)
         except SchedulerAway as error:
             self.hang_up()
             raise StartFailed(

@@ -82,10 +82,13 @@ class Roster:
         self.groups = dict(groups)
         self.log_of = log_of
         self.kind = "job"
+        self.noun = "job"  # what a person calls one of them
+        self.ways: str | None = None  # what helps where one cannot reach the scheduler, if not what helps jobs
         self.frames = True  # whether a log's stack frames are quoted
         self.warnings = warnings
         self.jobs: dict[str, Job] = {}
         self.losses: deque[Loss] = deque(maxlen=LOSSES_SHOWN)
+        self.lost = 0  # all losses so far
         self.wake = asyncio.Event()
         self.unknown: str | None = None
         self.fatal: str | None = None  # why no job can ever work
@@ -157,11 +160,16 @@ class Roster:
 
     def lose(self, job: Job, why: str, log: str) -> Loss:
         """Take a job off that went by itself; what its log says last is kept."""
-        known = f"job {job.id}: {why}" if job.id else why
+        known = f"{self.named(job.id)}: {why}" if job.id else why
         loss = Loss(job.id, job.group, job.node, time.time(), known, log)
         self.losses.append(loss)
+        self.lost += 1
         job.to("lost", known)
         return loss
+
+    def named(self, id: str) -> str:
+        """Return what a person calls one: ``job 12``; an id that says itself what it is needs no word before it."""
+        return id if id.startswith(self.noun) else f"{self.noun} {id}"
 
     def last_words(self, job: Job) -> str:
         """Return the end of a job's log, where the cause of an early death stands."""
@@ -188,8 +196,8 @@ def without_frames(lines: Iterable[str]) -> list[str]:
 def key_of(status: JobStatus) -> str:
     """Return our key of a job: ``j3``, or ``j3.7`` for a task of an array."""
     batch = str(status.comment or "").rpartition(":")[2]
-    task = status.id.partition("_")[2]
-    return f"{batch}.{task}" if task else batch
+    array, _, task = status.id.partition("_")
+    return f"{batch}.{task}" if task and array.isdigit() else batch
 
 
 def quoted(log: str) -> str:

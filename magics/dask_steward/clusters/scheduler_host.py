@@ -52,11 +52,19 @@ async def _run(told: Mapping[str, Any], scratch: str) -> int:
     from dask_steward.clusters.tunnel import serve_pages
 
     tls = told["tls"]
-    try:
-        scheduler = await start_scheduler(told["options"], security_of(tls), tls=bool(tls))
-    except StartFailed as error:
-        logger.error("%s", error)
-        _say(told, error=str(error))
+    scheduler = None
+    # Where nobody can be told an address, the keeper looks on these ports.
+    ports = told.get("ports") or [None]
+    for port in ports:
+        options = told["options"] if port is None else {**told["options"], "port": port}
+        try:
+            scheduler = await start_scheduler(options, security_of(tls), tls=bool(tls))
+            break
+        except StartFailed as error:
+            logger.error("%s", error)
+            if port == ports[-1]:
+                _say(told, error=str(error))
+    if scheduler is None:
         return 1
     agent = LocalAgent(scheduler, f"{told['tag']}-summary")
     service = AgentService(agent)

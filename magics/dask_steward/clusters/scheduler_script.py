@@ -18,7 +18,7 @@ _NAME = "steward-scheduler"
 #: Memory of the job, in bytes, and its cores, where the profile says nothing: Dask's scheduler is one thread.
 MEMORY, CORES = 4 * 10**9, 1
 #: Adds only our own package to the interpreter, behind all that it has itself.
-_PROGRAM = (
+PROGRAM = (
     "import sys; sys.path.append(sys.argv[1]); "
     "from dask_steward.clusters.scheduler_host import main; sys.exit(main(sys.argv[2], sys.argv[3]))"
 )
@@ -105,7 +105,7 @@ def render(
         "silence": line.silence,
         "pages": pages,
     }
-    words = [sys.executable, "-c", _PROGRAM, os.path.join(folder, "python"), json.dumps(told)]
+    words = [sys.executable, "-c", PROGRAM, os.path.join(folder, "python"), json.dumps(told)]
     command = f'{shlex.join(words)} "$steward_dir" --name {_NAME} '
     script = jobscript.render(
         replace(shape, command=command),

@@ -19,13 +19,15 @@ CERTIFICATE = "cert.pem"
 KEY = "key.pem"
 
 
-def make_keys(folder: str) -> dict[str, str]:
+def make_keys(folder: str, common_name: str = "dask-steward") -> dict[str, str]:
     """Make a key and a self-signed certificate.
 
     Parameters
     ----------
     folder : str
         Made with mode 0700; it must not exist.
+    common_name : str
+        Name in the certificate.
 
     Returns
     -------
@@ -49,7 +51,7 @@ def make_keys(folder: str) -> dict[str, str]:
         ) from error
     # An elliptic key is made in a millisecond; RSA takes a tenth of a second and more.
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "dask-steward")])
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, common_name)])
     now = datetime.datetime.now(datetime.timezone.utc)
     certificate = (
         x509.CertificateBuilder()

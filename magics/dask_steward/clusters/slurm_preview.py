@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 from dask_steward import units
-from dask_steward.clusters import jobqueue, jobscript, scheduler_script, systems
+from dask_steward.clusters import jobqueue, scheduler_script, systems
 from dask_steward.clusters.base import MAIN, units_of
 from dask_steward.clusters.groups import Group
+from dask_steward.clusters.line_preview import line_before
 from dask_steward.clusters.scheduler_job import KEY
 from dask_steward.clusters.security import paths_of
 from dask_steward.clusters.shapes import ONE_LOG, groups_of, of_config, options_of
@@ -43,7 +44,7 @@ def preview(profile: Mapping[str, Any], ask: Mapping[str, Any], cluster: str, mo
         scheduler="SCHEDULER",
         python=profile.get("python"),
         tls=tls,
-        line=_line(profile, scheduler=True),
+        line=line_before(profile, scheduler=True),
         logs=os.path.join(folder, entries.LOGS),
     )
     found = [_group(profile, group, ask, tag, most) for group in groups.values()]
@@ -51,21 +52,6 @@ def preview(profile: Mapping[str, Any], ask: Mapping[str, Any], cluster: str, mo
     if place is not None:
         found.append(_scheduler(profile, place, folder, tag, tls))
     return {"groups": found}
-
-
-def _line(profile: Mapping[str, Any], *, scheduler: bool) -> jobscript.LineEnds:
-    """Return what is known of the line before it is open: its silence; the rest stands in capitals."""
-    options = profile.get("line") or {}
-    port = cast("int", "PORT")
-    return jobscript.LineEnds(
-        host=options.get("host") or "HOST",
-        port=port,
-        scheduler_host="HOST" if scheduler else "",
-        scheduler_port=port if scheduler else None,
-        silence=float(options.get("silence") or 120.0),
-        keeper_secret="SECRET",
-        job_secret="SECRET",
-    )
 
 
 def _group(profile: Mapping[str, Any], group: Group, ask: Mapping[str, Any], tag: str, most: int) -> dict[str, Any]:
@@ -111,7 +97,7 @@ def _scheduler(
         scheduler=system.scheduler_arguments(),
         tls=tls,
         pages=str(profile.get("dashboard") or "socket") != "off",
-        line=_line(profile, scheduler=False),
+        line=line_before(profile, scheduler=False),
         local_directory=options.get("local_directory") or of_config(options, "local-directory"),
     )
     asked = scheduler_script.job_options(options, place)

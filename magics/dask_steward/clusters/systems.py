@@ -5,10 +5,11 @@ from __future__ import annotations
 import abc
 import importlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from dask_steward.clusters.base import HoldingView, Site, Workforce
+from dask_steward.clusters.defences import Defence
 from dask_steward.errors import StartFailed
 from dask_steward.ledger.holdings import HoldingsLog
 
@@ -26,6 +27,7 @@ _SYSTEMS = {
     "local": ("dask_steward.clusters.local_system", "LocalSystem"),
     "ssh": ("dask_steward.clusters.ssh", "SshSystem"),
     "slurm": ("dask_steward.clusters.slurm", "SlurmSystem"),
+    "yarn": ("dask_steward.clusters.yarn", "YarnSystem"),
 }
 
 
@@ -69,12 +71,15 @@ class System(abc.ABC):
         The cluster's folder in the ledger and its tag.
     imports : tuple of str
         Modules that it will compute with.
+    ask : mapping
+        The size to begin with, as far as it is known before the workers' side is there.
     """
 
     profile: Mapping[str, Any]
     folder: str
     tag: str
     imports: tuple[str, ...] = ()
+    ask: Mapping[str, Any] = field(default_factory=dict)
 
     #: Whether somebody else owns the scheduler: it is looked at, and nothing is done to it.
     foreign: ClassVar[bool] = False
@@ -142,6 +147,13 @@ class System(abc.ABC):
         """Return what is held for the scheduler."""
         return []
 
+    def defences(self) -> list[Defence]:
+        """Return what would give the workers back without keeper and guard, and until when."""
+        return []
+
+    async def bring_logs(self, job: str | None) -> None:  # noqa: B027  # most systems have nothing to bring
+        """Bring logs into the cluster's folder that do not come there by themselves: of one job, or of all."""
+
     def core_seconds(self) -> float:
         """Return core-seconds held for the scheduler so far."""
         return 0.0
@@ -163,7 +175,7 @@ class System(abc.ABC):
         """Return the workers' side and the number of units to begin with."""
 
 
-def get(name: str, profile: Mapping[str, Any], folder: str, tag: str, imports: tuple[str, ...] = ()) -> System:
+def get(name: str, profile: Mapping[str, Any], folder: str, tag: str) -> System:
     """Return the system of a profile.
 
     Raises
@@ -179,5 +191,5 @@ def get(name: str, profile: Mapping[str, Any], folder: str, tag: str, imports: t
             hint=f"It knows {', '.join(sorted(_SYSTEMS))}.",
         )
     module, cls = _SYSTEMS[name]
-    found: System = getattr(importlib.import_module(module), cls)(profile, folder, tag, imports)
+    found: System = getattr(importlib.import_module(module), cls)(profile, folder, tag)
     return found

@@ -21,7 +21,7 @@ from dask_steward.managers.base import JobState, JobStatus, Unknown
 UNCERTAIN_LIMIT = 60.0
 #: Seconds for which a job that is ending is not called lost yet, since its cause is not known before it has ended.
 ENDING_LIMIT = 10.0
-_WENT_AWAY = "workers of this job went away"
+_WENT_AWAY = "its workers went away"
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Watcher:
                 job.node = event.node
                 self._began(job)
             if job.waits:
-                job.to("running", f"the job runs on {event.node}; its workers are starting")
+                job.to("running", f"the {self._roster.noun} runs on {event.node}; its workers are starting")
 
     def joined(self, address: str, name: str) -> None:
         """A worker has connected."""
@@ -182,7 +182,7 @@ class Watcher:
             self._began(job, status.started)
             job.ends = status.ends if status.limit is not None or status.ends is not None else None
             if job.step not in ("running", "connected"):
-                job.to("running", f"the job runs on {job.node}; its workers are starting")
+                job.to("running", f"the {self._roster.noun} runs on {job.node}; its workers are starting")
         elif status.state is JobState.ENDING and not job.leaving and self._cause_may_come(job):
             if job.step == "connected":
                 job.to("running", _WENT_AWAY)
@@ -251,7 +251,7 @@ class Watcher:
             return
         pause = group.died(job.lived(time.time()))
         if group.gave_up:
-            reason = f"{group.deaths} jobs died within a minute of their start; the last: {loss.reason}"
+            reason = f"{group.deaths} {roster.noun}s died within a minute of their start; the last: {loss.reason}"
             group.refusal = f"{reason}{quoted(loss.log)}"
         elif pause:
             group.deferred = f"{loss.reason}; replaced in {pause:.0f} s"
@@ -270,4 +270,5 @@ class Watcher:
                 site.agent.address, (site.options.get("scheduler_options") or {}).get("contact_address")
             ),
             own_job=place_of(site.profile) is not None,
+            ways=roster.ways,
         )

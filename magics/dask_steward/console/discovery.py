@@ -59,11 +59,11 @@ def compared(args: argparse.Namespace) -> dict[str, Any] | None:
 
 def add_discover_options(parser: argparse.ArgumentParser) -> None:
     """Add what a discovery takes."""
-    parser.add_argument("system", metavar="SYSTEM", choices=("slurm",), help="what to discover: slurm")
+    parser.add_argument("system", metavar="SYSTEM", choices=("slurm", "yarn"), help="what to discover: slurm or yarn")
     parser.add_argument(
         "--probe",
         action="store_true",
-        help="also run one short job in each partition, to find the network interface and the scratch folder",
+        help="also run one short job in each partition of Slurm, to find the network interface and the scratch folder",
     )
     parser.add_argument("--dry-run", action="store_true", help="write nothing, only show what would be written")
     parser.add_argument("--yes", action="store_true", help="overwrite files of an earlier discovery without asking")

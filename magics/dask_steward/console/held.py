@@ -38,7 +38,8 @@ def holdings_table(holdings: Sequence[Mapping[str, Any]]) -> str:
 
     A column that says nothing (no group but the profile's own, nothing that waits) is left out.
     """
-    grouped = any(one.get("group") not in (None, "main") for one in holdings)
+    # An application holds all the rest: its kind says that, it is no group.
+    grouped = any(one.get("group") not in (None, "main") for one in holdings if one.get("kind") != "application")
     waiting = any(one.get("expected_start") for one in holdings)
     headers = ["KIND", "ID", *(["GROUP"] if grouped else []), "STATE", "NODE", "SINCE"]
     rows = [
@@ -80,15 +81,15 @@ def _adapt(group: Mapping[str, Any]) -> str:
     return f"{limits.get('minimum')} to {limits.get('maximum')}" if limits else ""
 
 
-def losses_text(losses: Sequence[Mapping[str, Any]]) -> str:
+def losses_text(losses: Sequence[Mapping[str, Any]], noun: str = "job") -> str:
     """Return the last losses, each with the end of its log."""
     if not losses:
         return ""
-    lines = [f"lost jobs: {len(losses)}" + (f", the last {MOST_LOSSES}" if len(losses) > MOST_LOSSES else "")]
+    lines = [f"lost {noun}s: {len(losses)}" + (f", the last {MOST_LOSSES}" if len(losses) > MOST_LOSSES else "")]
     for loss in losses[-MOST_LOSSES:]:
         where = f" on {loss['node']}" if loss.get("node") else ""
         when = f", {ago(loss.get('at'))} ago" if loss.get("at") else ""
-        lines.append(f"  {one_line(loss.get('id') or 'a job')}{where}{when}: {one_line(loss.get('reason'))}")
+        lines.append(f"  {one_line(loss.get('id') or f'a {noun}')}{where}{when}: {one_line(loss.get('reason'))}")
         lines += [f"      {one_line(line)}" for line in log_lines(loss.get("log"))]
     return "\n".join(lines)
 

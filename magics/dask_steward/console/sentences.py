@@ -199,6 +199,8 @@ def cluster_text(state: State) -> str:
             ("dashboard", scheduler.get("link") or scheduler.get("dashboard")),
             ("spent", core_time(spend.get("core_seconds_held"))),
             ("logs", _logs(state)),
+            *(("manager's page", one["link"]) for one in state.get("holdings") or () if _has_page(one)),
+            *(("defence", _defence(one)) for one in state.get("defences") or ()),
             *(("warning", warning) for warning in state.get("warnings") or ()),
         ]
     )
@@ -209,9 +211,25 @@ def cluster_text(state: State) -> str:
         "\n".join(computed),
         groups_table(state.get("groups") or {}),
         holdings_table(holdings) if holdings else "",
-        losses_text(state.get("losses") or ()),
+        losses_text(state.get("losses") or (), unit_noun(state)),
     ]
     return "\n\n".join(part for part in parts if part)
+
+
+def unit_noun(state: State) -> str:
+    """Return what a person calls the units of a cluster: jobs of a queue, containers of YARN."""
+    return "container" if state.get("system") == "yarn" else "job"
+
+
+def _has_page(holding: State) -> bool:
+    return bool(holding.get("kind") == "application" and holding.get("link"))
+
+
+def _defence(found: State) -> str:
+    """Return what would give the cluster back without its keeper, and when the manager does if nobody renews it."""
+    at = clock(found.get("at"))
+    words = one_line(found.get("words"))
+    return f"{found.get('name')}{'' if found.get('in_force') else ' (not in force)'}: {words}{f', {at}' if at else ''}"
 
 
 def _logs(state: State) -> str | None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dask_steward.control import api, launch
+from dask_steward.control.applications import cluster_of, is_application
 from dask_steward.control.cluster import Cluster
 from dask_steward.errors import UsageError
 
@@ -29,7 +30,8 @@ def attach(
     Parameters
     ----------
     address : str, optional
-        Its address, such as ``tcp://localhost:8786``.
+        Its address, such as ``tcp://localhost:8786``, or the application of YARN that it runs in
+        (``application_1795256476310_0001``), as dask-yarn and programs like it start one.
     scheduler_file : str, optional
         The file in which it has written its address, instead.
     tls : mapping, optional
@@ -66,6 +68,24 @@ def attach(
     return found
 
 
+def refuse_own(application: str) -> None:
+    """Raise where an application is one of our clusters: it is not somebody else's.
+
+    Raises
+    ------
+    UsageError
+        That says which one it is.
+    """
+    own = cluster_of(application)
+    if own is not None:
+        raise UsageError(
+            f"{application} is your own cluster {own.name}.",
+            field="address",
+            value=application,
+            hint=f"Use that one: ds.get({own.id!r}), or `dask-steward connect {own.id}`.",
+        )
+
+
 def fields_of(
     address: str | None,
     scheduler_file: str | None,
@@ -77,13 +97,15 @@ def fields_of(
     Raises
     ------
     UsageError
-        If both places are given, or a part of `tls` is not known.
+        If both places are given, or a part of `tls` is not known, or the application is a cluster of ours.
     """
     if address is not None and scheduler_file is not None:
         raise UsageError("A scheduler has one place: give its address or its scheduler file.", field="address")
+    if is_application(address):
+        refuse_own(str(address))
     given: dict[str, Any] = {}
     if address is not None:
-        given["options.address"] = address
+        given["options.application" if is_application(address) else "options.address"] = address
     if scheduler_file is not None:
         # Relative to whoever asks: a keeper may have another folder.
         given["options.scheduler_file"] = os.path.abspath(os.path.expanduser(scheduler_file))

@@ -102,6 +102,22 @@ class Spend(Told):
     cores: float = 0.0
 
 
+class Defence(Told):
+    """What would give the cluster back if its keeper could not."""
+
+    name: str = Field(description="guard, line, lifetime or wall.")
+    in_force: bool
+    words: str
+    at: float | None = None
+
+
+class ManagerPage(Told):
+    """The resource manager's own page of what a cluster holds."""
+
+    id: str
+    link: str
+
+
 class JobCounts(Told):
     """Jobs (processes of a local cluster), by where they stand."""
 
@@ -153,6 +169,8 @@ class Cluster(Told):
     unit: Unit | None
     jobs: JobCounts
     losses: tuple[Loss, ...]
+    manager_page: ManagerPage | None = Field(default=None, description="Of the application, where there is one.")
+    defences: tuple[Defence, ...] = Field(default=(), description="What releases without the keeper.")
     warnings: tuple[str, ...]
     idle_since: float | None
     ends_at: float | None
@@ -174,3 +192,4 @@ class Job(Told):
     node: str | None
     since: float | None
     group: str | None
+    link: str | None = Field(default=None, description="The resource manager's own page of it.")

@@ -9,10 +9,12 @@ from dask_steward.control.card_models import (
     Cluster,
     Counts,
     Cpu,
+    Defence,
     Group,
     Job,
     JobCounts,
     Loss,
+    ManagerPage,
     MemoryUse,
     Owner,
     SchedulerCard,
@@ -111,6 +113,16 @@ def card_of(state: Mapping[str, Any], *, profile: Mapping[str, Any], seen: float
             )
             for one in _list(state.get("losses"))
         ),
+        manager_page=_page(_list(state.get("holdings"))),
+        defences=tuple(
+            Defence(
+                name=str(one.get("name")),
+                in_force=bool(one.get("in_force")),
+                words=str(one.get("words") or ""),
+                at=_number(one.get("at")),
+            )
+            for one in _list(state.get("defences"))
+        ),
         warnings=tuple(str(one) for one in _list(state.get("warnings"))),
         idle_since=_number(state.get("idle_since")),
         ends_at=_number(state.get("ends_at")),
@@ -137,6 +149,7 @@ def job_rows(state: Mapping[str, Any]) -> list[Job]:
                 node=_text(one.get("node")),
                 since=_number(one.get("since")),
                 group=_text(one.get("group")),
+                link=_link(one.get("link")),
             )
         )
     return rows
@@ -226,6 +239,20 @@ def _owner(found: Any) -> Owner | None:
         kernel_id=_text(found.get("kernel_id")),
         session=_text(found.get("session")),
     )
+
+
+def _link(found: Any) -> str | None:
+    """Return the address of a page; nothing else may become a link, whatever a manager was told to say."""
+    return found if isinstance(found, str) and found.startswith(("http://", "https://")) else None
+
+
+def _page(holdings: Sequence[Mapping[str, Any]]) -> ManagerPage | None:
+    """Return the page of what holds all the rest."""
+    for one in holdings:
+        link = _link(one.get("link"))
+        if one.get("kind") == "application" and link is not None:
+            return ManagerPage(id=str(one.get("id")), link=link)
+    return None
 
 
 def _jobs(holdings: Sequence[Mapping[str, Any]]) -> JobCounts:

@@ -14,7 +14,7 @@ from dask_steward.managers.base import Unknown
 if TYPE_CHECKING:
     from dask_steward.managers.slurm_offer import Site, User
     from dask_steward.profiles.discovered import Change
-    from dask_steward.profiles.discovering import Found
+    from dask_steward.profiles.discovering import Found, Proposal
 
 Progress = Callable[[str], None]
 
@@ -28,9 +28,9 @@ class Discovery:
     changes : list of Change
         One for each profile: ``new``, ``changed``, ``same``, or ``yours``, which is left alone.
     left_out : dict
-        Why a partition has no profile, by its name.
+        Why a partition or queue has no profile, by its name.
     gone : list of str
-        Profiles that an earlier discovery wrote, whose nodes are no longer there (or not for this user).
+        Profiles that an earlier discovery wrote, whose nodes or queues are no longer there (or not for this user).
     notes : list of str
         What could not be asked, and what a probe saw.
     written : list of str
@@ -128,9 +128,9 @@ def discover(
     Parameters
     ----------
     system : str
-        ``slurm``.
+        ``slurm`` or ``yarn``.
     probe : bool
-        Run one job of a few seconds in each partition, to find the network interface by which nodes reach this
+        Run one job of a few seconds in each partition of Slurm, to find the network interface by which nodes reach this
         machine, and scratch on the nodes. None of them is left behind.
     write : bool
         False: only tell what would be written; `Discovery.write` writes it.
@@ -150,30 +150,70 @@ def discover(
     ProfileError
         If a profile cannot be written.
     """
-    if system != "slurm":
-        raise UsageError(f"system: {system!r} cannot be discovered; slurm can.", field="system", value=system)
+    if system not in _SYSTEMS:
+        known = " and ".join(sorted(_SYSTEMS))
+        raise UsageError(f"system: {system!r} cannot be discovered; {known} can.", field="system", value=system)
     if level not in ("user", "environment"):
         raise UsageError(f"level: {level!r} is not user or environment.", field="level", value=level)
-    from dask_steward.managers.slurm_offer import User
-    from dask_steward.profiles import ProfileStore, discovered, discovering
+    from dask_steward.profiles import ProfileStore, discovered
 
     folder = discovered.folder_of(ProfileStore(), level)
-    user = User.of_process()
-    site = _site(user)
-    notes = list(site.notes)
-    found: dict[str, Found] = {}
-    if probe:
-        found = _probed(site, user, notes, on_progress)
-    proposals, left_out = discovering.propose(site, user, found)
-    changes = discovered.changes(folder, proposals, probed=set(found))
-    gone = discovered.gone(folder, [one.name for one in proposals])
-    made = Discovery(changes, left_out, gone, notes)
+    offer = _SYSTEMS[system](probe, on_progress)
+    changes = discovered.changes(folder, offer.proposals, probed=offer.probed)
+    gone = discovered.gone(folder, [one.name for one in offer.proposals], system)
+    made = Discovery(changes, offer.left_out, gone, offer.notes)
     if write:
         made.write(overwrite=overwrite)
     return made
 
 
-def _site(user: User) -> Site:
+@dataclass(frozen=True)
+class Offer:
+    """What a site offers its user: profiles, why there are no others, sentences for a person, and what was probed."""
+
+    proposals: list[Proposal]
+    left_out: dict[str, str]
+    notes: list[str]
+    probed: frozenset[str] = frozenset()
+
+
+def _slurm(probe: bool, on_progress: Progress | None) -> Offer:
+    from dask_steward.managers.slurm_offer import User
+    from dask_steward.profiles import discovering
+
+    user = User.of_process()
+    site = _slurm_site(user)
+    notes = list(site.notes)
+    found = _probed(site, user, notes, on_progress) if probe else {}
+    proposals, left_out = discovering.propose(site, user, found)
+    return Offer(proposals, left_out, notes, frozenset(found))
+
+
+def _yarn(probe: bool, on_progress: Progress | None) -> Offer:
+    from dask_steward.managers.yarn import Yarn
+    from dask_steward.managers.yarn_offer import ask_site
+    from dask_steward.profiles.discovering_yarn import propose
+
+    if probe:
+        raise UsageError(
+            "probe: YARN needs none: where containers run, its ResourceManager tells all that a profile says.",
+            field="probe",
+            hint="Leave out --probe.",
+        )
+    site = ask_site(Yarn(dict(os.environ)))
+    if isinstance(site, Unknown):
+        raise ManagerUnreachable(
+            f"YARN cannot be asked: {site.reason}.",
+            hint="HADOOP_CONF_DIR names the folder whose yarn-site.xml says where the ResourceManager is.",
+        )
+    proposals, left_out = propose(site)
+    return Offer(proposals, left_out, list(site.notes))
+
+
+_SYSTEMS: dict[str, Callable[[bool, Progress | None], Offer]] = {"slurm": _slurm, "yarn": _yarn}
+
+
+def _slurm_site(user: User) -> Site:
     from dask_steward.managers import command
     from dask_steward.managers.slurm import Slurm
     from dask_steward.managers.slurm_site import ask_site

@@ -59,10 +59,12 @@ def state_of(entry: Entry) -> dict[str, Any]:
                 "group": None,
                 "ends": None,
                 "key": one.key,
+                "link": None,
             }
             for one in entry.holdings().values()
             if one.open and not entry.ended
         ],
+        "defences": [],
         "groups": {},
         "losses": [],
         "spend": _spend(entry),

@@ -13,7 +13,7 @@ from dask_steward.control.batch import ALLOCATION, only_for_scripts
 from dask_steward.control.one_machine import SYSTEMS as ONE_MACHINE
 from dask_steward.control.previewed import Candidate, Preview
 from dask_steward.control.rendering import one_machine, read, render
-from dask_steward.control.site_says import CLOSED, SiteSays
+from dask_steward.control.site_says import CLOSED, Says, Sites
 from dask_steward.control.sizes import ask_of
 from dask_steward.errors import ProfileError, StewardError, UsageError, WrongState
 
@@ -109,8 +109,7 @@ def compare(
     return sorted(found, key=lambda one: (one.refusal is not None, one.start is None, one.start or 0.0))
 
 
-def _request(plain: dict[str, Any], ask: dict[str, Any], sites: Mapping[str, SiteSays]) -> dict[str, Any]:
-    site = sites.get(plain["system"])
+def _request(plain: dict[str, Any], ask: dict[str, Any], site: Says | None) -> dict[str, Any]:
     return {"profile": plain, "ask": ask, "most": 1 if site is None else site.most}
 
 
@@ -158,22 +157,23 @@ def _previews(
             found[index] = one_machine(plain, ask)
         elif plain["system"] == ALLOCATION:
             found[index] = only_for_scripts(plain["name"])
-    sites = {
-        system: SiteSays(system, closely=test_only)
-        for system in {plain["system"] for plain in plains.values()} & {"slurm"}
-    }
     open_ones = [index for index in plains if found[index] is None]
+    sites = Sites(closely=test_only)
+    says = {index: sites.of(plains[index]) for index in open_ones}
     for interpreter in {plains[index]["python"] for index in open_ones}:
         indices = [index for index in open_ones if plains[index]["python"] == interpreter]
         try:
-            answers = render(interpreter, [_request(plains[index], ask, sites) for index in indices])
+            answers = render(interpreter, [_request(plains[index], ask, says[index]) for index in indices])
         except StewardError as error:
             answers = [{"error": error.to_dict()} for _ in indices]
         for index, answer in zip(indices, answers, strict=True):
             found[index] = read(plains[index], answer)
 
-    def ask_site(one: Preview | StewardError | None) -> Preview | StewardError | None:
-        return sites[one.system].of(one, test_only=test_only) if isinstance(one, Preview) and one.groups else one
+    def ask_site(index: int) -> Preview | StewardError | None:
+        one, site = found[index], says.get(index)
+        if site is None or not isinstance(one, Preview) or not one.groups:
+            return one
+        return site.of(one, test_only=test_only)
 
     with ThreadPoolExecutor(QUESTIONS_AT_ONCE) as pool:
-        return [one for one in pool.map(ask_site, found) if one is not None]
+        return [one for one in pool.map(ask_site, range(len(found))) if one is not None]

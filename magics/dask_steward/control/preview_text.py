@@ -50,6 +50,8 @@ def preview_text(preview: Preview) -> str:
     """Return a preview for a person, with every script whole."""
     if not preview.groups:
         return _local_text(preview)
+    if preview.system == "yarn":
+        return _yarn_text(preview)
     several = len(preview.groups) > 1
     lines = [_rows([("profile", f"{preview.profile} ({preview.system})"), *_held(preview)])]
     for group in preview.groups:
@@ -89,6 +91,35 @@ def _group_text(group: Jobs) -> str:
     if more > 0:
         commands.append(f"  and {more} more like it")
     return "\n".join([_rows(rows), "", *commands, "", group.script.rstrip()])
+
+
+def _yarn_text(preview: Preview) -> str:
+    """Return an application of YARN: what it holds, and its specification in skein's own form."""
+    main = preview.groups[0]
+    others = preview.groups[1:]
+    containers = _count(preview.jobs, "container")
+    rows = [
+        ("profile", f"{preview.profile} ({preview.system})"),
+        (
+            "will hold",
+            f"{containers}: {preview.cores} vcores, {size(sum(one.jobs * one.memory for one in preview.groups))}, "
+            f"{preview.cores} core-hours per hour",
+        ),
+        ("queue", main.partition or "default"),
+        ("workers", f"{main.jobs} × {_container(main)}, {_count(main.threads, 'thread')} each"),
+        *((one.name, f"{one.jobs} × {_container(one)}") for one in others),
+    ]
+    if preview.refusal is not None:
+        rows.append(("start", f"refused: {preview.refusal}"))
+    elif main.start is not None:
+        rows.append(("start", moment(main.start)))
+    warnings = [f"warning: {warning}" for warning in preview.warnings]
+    return "\n".join([_rows(rows), "", main.script.rstrip(), "", *warnings, _CAPITALS])
+
+
+def _container(group: Jobs) -> str:
+    gpus = f" × {_count(group.gpus, 'GPU')}" if group.gpus else ""
+    return f"{_count(group.cores, 'vcore')} × {size(group.memory)}{gpus}"
 
 
 def _local_text(preview: Preview) -> str:

@@ -8,12 +8,13 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Jobs:
-    """The jobs of one group of a profile.
+    """The jobs, or containers, of one group of a profile.
 
     Attributes
     ----------
     name : str
-        The group's name; ``main`` for the profile's own options, ``scheduler`` for the job that holds the scheduler.
+        The group's name; ``main`` for the profile's own options, ``scheduler`` for the job that holds the scheduler,
+        ``master`` for the master of an application of YARN.
     jobs : int
         How many.
     processes, threads : int
@@ -38,6 +39,8 @@ class Jobs:
         Where it would run.
     refusal : str or None
         Why the resource manager would refuse it, in its own words.
+    gpus : int
+        GPUs of each container of YARN.
     """
 
     name: str
@@ -56,6 +59,7 @@ class Jobs:
     start: float | None = None
     nodes: str | None = None
     refusal: str | None = None
+    gpus: int = 0
 
 
 @dataclass(frozen=True)

@@ -95,10 +95,12 @@ def read(plain: Mapping[str, Any], answer: Mapping[str, Any]) -> Preview | Stewa
             job_name=one["job_name"],
             asks_memory=one["asks_memory"],
             key=one["key"],
+            gpus=one.get("gpus", 0),
         )
         for one in answer["groups"]
     )
     workers = sum(one.jobs * one.processes for one in groups)
     threads = sum(one.jobs * one.processes * one.threads for one in groups)
     total = sum(one.jobs * one.memory for one in groups)
-    return Preview(plain["name"], plain["system"], groups, workers, threads, total)
+    warnings = tuple(str(one) for one in answer.get("warnings") or ())
+    return Preview(plain["name"], plain["system"], groups, workers, threads, total, warnings)

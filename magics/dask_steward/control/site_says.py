@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any, Protocol
 
 from dask_steward import managers, units
 from dask_steward.control.previewed import Jobs, Preview
@@ -17,6 +18,44 @@ from dask_steward.managers.slurm_site_parse import parse_partitions
 
 CLOSED = "the partition "
 """Begins what is said of a partition that would never start such a job."""
+
+
+class Says(Protocol):
+    """One resource manager, asked for what it has once for all previews."""
+
+    most: int
+
+    def of(self, preview: Preview, *, test_only: bool) -> Preview:
+        """Return a preview with warnings, and with when and where it would start."""
+        ...
+
+
+class Sites:
+    """The resource managers that profiles mean, each asked once.
+
+    Parameters
+    ----------
+    closely : bool
+        As for `SiteSays`.
+    """
+
+    def __init__(self, *, closely: bool) -> None:
+        self._closely = closely
+        self._known: dict[str, Says] = {}
+
+    def of(self, profile: Mapping[str, Any]) -> Says | None:
+        """Return the one that a resolved profile means, None where it means none."""
+        system = profile["system"]
+        if system not in ("slurm", "yarn"):
+            return None
+        key = f"{system} {managers.environment_of(system, profile)}"
+        if key not in self._known and system == "yarn":
+            from dask_steward.control.yarn_says import YarnSays
+
+            self._known[key] = YarnSays(profile)
+        elif key not in self._known:
+            self._known[key] = SiteSays(system, closely=self._closely)
+        return self._known[key]
 
 
 class SiteSays:

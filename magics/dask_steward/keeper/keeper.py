@@ -128,6 +128,9 @@ class Keeper:
         log = HoldingsLog(self.request.folder)
         start = SchedulerStart(security, tls, log, self._scheduler_waits, self._scheduler_lost, self.facts.update)
         agent = await self.system.start_agent(start)
+        if self.system.foreign:  # only now it may be known where that scheduler is
+            tls = self.system.tls
+            security = security_of(tls)
         self.parts.agent, self.parts.observer = agent, Observer(agent)
         site = Site(
             id=self.request.id,
@@ -260,7 +263,7 @@ class Keeper:
             return
         counts = workforce.counts()
         reason = workforce.reason()
-        if counts.running >= counts.asked:
+        if counts.running >= counts.asked and workforce.up:
             state = "running"
         elif counts.running + counts.queued < counts.asked and (counts.running or self.was_ready):
             state = "degraded"  # something is lost or refused, and nothing is on its way in its place
@@ -381,7 +384,7 @@ class Keeper:
     async def logs(self, *, job: str | None, worker: str | None, keeper: bool, tail: int) -> dict[str, str]:
         """Return the ends of logs by name."""
         return await collect_logs(
-            self.request.folder, self.parts.agent, job=job, worker=worker, keeper=keeper, tail=tail
+            self.request.folder, self.system, self.parts.agent, job=job, worker=worker, keeper=keeper, tail=tail
         )
 
     async def progress(self, given: dict[str, Any]) -> dict[str, Any]:

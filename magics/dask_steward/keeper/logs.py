@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dask_steward.clusters.agent import Agent
+from dask_steward.clusters.systems import System
 from dask_steward.ledger.logs import log_files
 from dask_steward.ledger.logs import tail as tail_of
 
 
 async def collect_logs(
-    folder: str, agent: Agent | None, *, job: str | None, worker: str | None, keeper: bool, tail: int
+    folder: str, system: System, agent: Agent | None, *, job: str | None, worker: str | None, keeper: bool, tail: int
 ) -> dict[str, str]:
     """Return logs by name: of one job, one worker or the keeper; of all of them when none is named.
 
@@ -16,6 +17,8 @@ async def collect_logs(
     ----------
     folder : str
         The cluster's folder in the ledger.
+    system : System
+        Brings logs that are elsewhere.
     agent : Agent or None
         Knows the workers.
     job, worker : str or None
@@ -25,6 +28,8 @@ async def collect_logs(
     tail : int
         Lines of each.
     """
+    if not keeper:
+        await system.bring_logs(job)
     found = {name: _read(path, tail) for name, path in log_files(folder, job=job, keeper=keeper, worker=worker).items()}
     living: dict[str, str] = {}
     if agent is not None and job is None and not keeper:

@@ -46,7 +46,8 @@ def main(folder: str) -> int:
         from dask_steward.clusters import systems
         from dask_steward.keeper.keeper import Keeper
 
-        system = systems.get(request.system, request.profile, folder, entries.tag(request.id), request.imports)
+        system = systems.get(request.system, request.profile, folder, entries.tag(request.id))
+        system.ask, system.imports = request.size, request.imports
         system.prepare()
         facts.update(**system.facts())
         guardian.confirm()

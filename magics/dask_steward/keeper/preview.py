@@ -34,6 +34,10 @@ def answer(request: Mapping[str, Any]) -> dict[str, Any]:
             from dask_steward.clusters.slurm_preview import preview
 
             return preview(profile, ask, CLUSTER, int(request.get("most") or 1))
+        if profile.get("system") == "yarn":
+            from dask_steward.clusters import yarn_preview
+
+            return yarn_preview.preview(profile, ask, CLUSTER)
     except StewardError as error:
         return {"error": error.to_dict()}
     if profile.get("system") in _NO_JOBS:

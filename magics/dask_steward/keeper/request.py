@@ -79,3 +79,13 @@ class Request:
         """Return a duration of the profile; None when it is not set."""
         found = self.profile.get(field)
         return float(found) if isinstance(found, int | float) and not isinstance(found, bool) else None
+
+    @property
+    def size(self) -> dict[str, Any]:
+        """The size to begin with, in one unit; empty where nobody says it."""
+        ask = self.ask or {key: value for key, value in (self.profile.get("scale") or {}).items() if value is not None}
+        limits = self.adapt or self.profile.get("adapt")
+        # Limits that are asked for stand against the profile's size, unless a size is asked for, too.
+        if limits and not self.ask and (self.adapt or not ask):
+            return {"jobs": limits.get("minimum") or 0}
+        return dict(ask)

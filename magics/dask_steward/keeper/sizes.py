@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 _FAILED = "adaptive scaling failed"
 
 
-def rounded(ask: Mapping[str, Any], units: int, unit: Mapping[str, float]) -> str | None:
+def rounded(ask: Mapping[str, Any], units: int, unit: Mapping[str, float], noun: str = "job") -> str | None:
     """Return the sentence for a size that was rounded up to whole jobs; None where it is met exactly.
 
     >>> rounded({"cores": 10}, 3, {"workers": 2, "cores": 4, "memory": 8e9})
@@ -32,12 +32,12 @@ def rounded(ask: Mapping[str, Any], units: int, unit: Mapping[str, float]) -> st
         return None
     if name == "memory":
         sizes = [format_size(int(size)) for size in (asked, each, whole)]
-        return f"{sizes[0]} of memory are rounded up to {_jobs(units)} of {sizes[1]}: {sizes[2]}."
-    return f"{asked:g} {name} are rounded up to {_jobs(units)} of {each:g} {name}: {whole:g} {name}."
+        return f"{sizes[0]} of memory are rounded up to {_jobs(units, noun)} of {sizes[1]}: {sizes[2]}."
+    return f"{asked:g} {name} are rounded up to {_jobs(units, noun)} of {each:g} {name}: {whole:g} {name}."
 
 
-def _jobs(units: int) -> str:
-    return f"{units} job{'' if units == 1 else 's'}"
+def _jobs(units: int, noun: str) -> str:
+    return f"{units} {noun}{'' if units == 1 else 's'}"
 
 
 class Sizes:
@@ -95,9 +95,9 @@ class Sizes:
         group, size = _split(ask)
         units = self._workforce.units_for(size, group)
         self._stop(group)
-        note = rounded(
-            {key: value for key, value in size.items() if value is not None}, units, self._workforce.unit_of(group)
-        )
+        workforce = self._workforce
+        given = {key: value for key, value in size.items() if value is not None}
+        note = rounded(given, units, workforce.unit_of(group), workforce.noun)
         await self._workforce.scale(units, group, renew=True)
         self._changed()
         return note

@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from dask_steward.clusters.defences import guard as guards
 from dask_steward.keeper.observer import NOTHING, Observer
 from dask_steward.keeper.progress import completed
 from dask_steward.ledger import entries
@@ -81,6 +82,7 @@ def state_of(keeper: Keeper) -> dict[str, Any]:
             "link": getattr(pages, "link", None),
         },
         "holdings": [one.to_json() for one in keeper.holdings()],
+        "defences": _defences(keeper),
         "spend": {
             "core_seconds_held": round(
                 keeper.system.core_seconds() + (workforce.core_seconds() if workforce is not None else 0.0), 1
@@ -104,3 +106,10 @@ def state_of(keeper: Keeper) -> dict[str, Any]:
         "logs": os.path.join(request.folder, entries.LOGS),
         "logs_until": None,
     }
+
+
+def _defences(keeper: Keeper) -> list[dict[str, Any]]:
+    """Return what would give everything back if this process could not; a scheduler of somebody else costs nothing."""
+    if keeper.system.foreign or keeper.ended:
+        return []
+    return [one.to_json() for one in (guards(keeper.guardian.identity is not None), *keeper.system.defences())]

@@ -55,11 +55,20 @@ def log_files(
     names = sorted(os.listdir(logs)) if os.path.isdir(logs) else []
     jobs = {name.removesuffix(".log"): os.path.join(logs, name) for name in names}
     if job is not None:
-        return {f"job {id}": path for id, path in jobs.items() if id == job}
+        return {_name(id): path for id, path in jobs.items() if id == job}
     if worker is not None:
         # Where workers are no jobs, what they said stands in the keeper's log.
-        return {f"job {id}": path for id, path in jobs.items() if _tells_of(path, worker)} or ({} if jobs else own)
-    return own | {f"job {id}": path for id, path in jobs.items()}
+        return {_name(id): path for id, path in jobs.items() if _tells_of(path, worker)} or ({} if jobs else own)
+    return own | {_name(id): path for id, path in jobs.items()}
+
+
+def _name(id: str) -> str:
+    """Return what the log of a unit is called; the id of a container says itself what it is.
+
+    >>> _name("12"), _name("container_1_1_01_000002")
+    ('job 12', 'container_1_1_01_000002')
+    """
+    return id if id.startswith(("container_", "application_")) else f"job {id}"
 
 
 def _tells_of(path: str, worker: str) -> bool:
@@ -137,7 +146,7 @@ def remove_logs(entry: entries.Entry) -> bool:
         os.unlink(path)
     else:
         shutil.rmtree(path, ignore_errors=True)
-    for name in (entries.LOG, "guard.log"):
+    for name in (entries.LOG, "guard.log", "driver.log"):
         try:
             os.unlink(os.path.join(entry.folder, name))
         except OSError:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import dask_steward as ds
 from dask_steward.console.arguments import attach_tls
+from dask_steward.control.applications import cluster_of, is_application
 from dask_steward.errors import UsageError
 
 if TYPE_CHECKING:
@@ -25,7 +26,11 @@ def attached(args: argparse.Namespace) -> Cluster | None:
     """
     tls = attach_tls(args)
     place = args.cluster
-    address = place if place is not None and "://" in place else None
+    own = cluster_of(place) if is_application(place) else None
+    if own is not None:
+        args.cluster = own.id
+        return None
+    address = place if place is not None and ("://" in place or is_application(place)) else None
     if place is None and args.scheduler_file is None:
         raise UsageError("Missing: CLUSTER, an address, or --scheduler-file FILE.", field="cluster")
     if address is None and args.scheduler_file is None:

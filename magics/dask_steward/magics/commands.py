@@ -20,6 +20,7 @@ from dask_steward.console import sentences
 from dask_steward.console.arguments import HelpShown, adapt_arguments, scale_arguments, start_arguments
 from dask_steward.console.held import held_text
 from dask_steward.console.tables import table
+from dask_steward.control import applications
 from dask_steward.control.shown import show
 from dask_steward.errors import ClusterNotFound, StewardError, UsageError, WrongState
 from dask_steward.magics import discovery
@@ -39,10 +40,10 @@ _EXPLAINED = """Dask clusters from saved profiles.
 
     %dask_cluster start [PROFILE] [--jobs N | --workers N] [--adapt MIN MAX] [--set KEY=VALUE]... [--name NAME]
     %dask_cluster list | status | logs | dashboard | stop | attach NAME
-    %dask_cluster attach ADDRESS | attach --scheduler-file FILE | detach   (a scheduler that somebody else owns)
+    %dask_cluster attach ADDRESS | attach APPLICATION | attach --scheduler-file FILE | detach   (not yours)
     %dask_cluster scale N [--unit UNIT] [--group GROUP] | adapt MIN MAX [--hold TIME] [--group GROUP]
     %dask_cluster rename NAME | tenure TENURE [--idle-timeout TIME] | restart-workers
-    %dask_cluster profiles | preview PROFILE | discover slurm | held | sweep
+    %dask_cluster profiles | preview PROFILE | discover SYSTEM | held | sweep
     (%dask_cluster COMMAND --help says more)
 
     %%dask_cluster PROFILE [--jobs N | --workers N] [--adapt MIN MAX] [--set KEY=VALUE]... [--keep] [--name NAME]
@@ -253,14 +254,19 @@ class DaskClusterMagics(Magics):  # type: ignore[misc, unused-ignore]
     def _stop(self, args: argparse.Namespace) -> None:
         if args.all and args.clusters:
             raise UsageError("Give names or --all, not both.")
-        names: Sequence[str | None] = args.clusters or [None]
+        named, others = applications.split(args.clusters)
+        if others and not args.yes:
+            raise UsageError(f"{', '.join(others)}: no cluster of yours has it.", hint="--yes kills it all the same.")
+        names: Sequence[str | None] = named if args.clusters else [None]
         clusters = list(ds.clusters()) if args.all else [self._chosen(name) for name in names]
         with interruptible():
+            for other in others:
+                _say(applications.ended_text(applications.kill(other)))
             for cluster in clusters:
                 self._forget(cluster)
                 cluster.close()
                 _say(sentences.ended(cluster.state))
-        if not clusters:
+        if not clusters and not others:
             _say("no clusters")
 
     def _detach(self, args: argparse.Namespace) -> None:

@@ -46,7 +46,7 @@ def line_parser() -> Parser:
         "cluster",
         metavar="CLUSTER",
         nargs="?",
-        help="id or name, or a scheduler's address such as tcp://localhost:8786",
+        help="id or name, a scheduler's address such as tcp://localhost:8786, or an application of YARN",
     )
     add_attach_options(attach)
     attach.add_argument("--name", metavar="NAME", help="what somebody's scheduler is called here")
@@ -84,8 +84,11 @@ def line_parser() -> Parser:
     logs.add_argument("--tail", type=whole(1), default=200, metavar="N", help="the last N lines of each (default: 200)")
 
     stop = sub.add_parser("stop", help="stop clusters and wait until nothing is held")
-    stop.add_argument("clusters", metavar="CLUSTER", nargs="*", help="ids or names (default: the one in use)")
+    stop.add_argument(
+        "clusters", metavar="CLUSTER", nargs="*", help="ids, names, or applications (default: the one in use)"
+    )
     stop.add_argument("--all", action="store_true", help="every cluster of yours on this host")
+    stop.add_argument("--yes", action="store_true", help="also an application of YARN that no cluster of yours has")
 
     discovery.add_parsers(sub)
     sub.add_parser("profiles", help="list the profiles")

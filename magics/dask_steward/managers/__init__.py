@@ -17,6 +17,7 @@ __all__ = ["JobState", "JobStatus", "Manager", "Unknown", "available", "get", "s
 _SYSTEMS = {
     "slurm": ("dask_steward.managers.slurm", "Slurm"),
     "ssh": ("dask_steward.managers.ssh", "Ssh"),
+    "yarn": ("dask_steward.managers.yarn", "Yarn"),
 }
 
 
@@ -49,11 +50,10 @@ def get(system: str, environment: Mapping[str, str] | None = None) -> Manager:
 
 def environment_of(system: str, profile: Mapping[str, object]) -> dict[str, str]:
     """Return the environment for `get` that a profile alone tells: where nothing else of an entry can be read."""
-    if system != "ssh":
+    if system not in _SYSTEMS:
         return {}
-    from dask_steward.managers import ssh
-
-    return ssh.environment_of(profile)
+    told = getattr(importlib.import_module(_SYSTEMS[system][0]), "environment_of", None)
+    return {} if told is None else dict(told(profile))
 
 
 def available() -> dict[str, bool]:

@@ -171,6 +171,12 @@ class Manager(ABC):
     system: str
     timeout: float
 
+    #: Seconds after it was announced in which a submit that got no answer may still bring a job. ``sbatch`` gives up
+    #: after about 10 s (Slurm's MessageTimeout), site wrappers were seen to hang for 30 s.
+    submit_window = 60.0
+    #: Seconds for which a manager that was silent must have answered before such a submit is taken for lost: what
+    #: waited at its door comes in when it answers again, whenever that is.
+    answered_window = 0.0
     #: What is said of a job that the manager does not show any more.
     gone = "it is no longer in the queue"
 
@@ -234,6 +240,18 @@ class Manager(ABC):
     @abstractmethod
     def cancel_tag(self, tag: str, *, timeout: float | None = None) -> Unknown | None:
         """Cancel all jobs of this user that have the tag as their exact name: the last resort when ids are lost."""
+
+    def settled(self, tag: str, ids: Collection[str], *, timeout: float | None = None) -> Unknown | None:
+        """Return None once jobs that were held under a tag, and are not shown by it, can be believed to be gone."""
+        return None
+
+    def submitted(self, folder: str) -> tuple[str, ...]:
+        """Return ids that the manager gave out to a cluster, from what lies in its folder of the ledger."""
+        return ()
+
+    def tidy(self, folder: str, ids: Collection[str]) -> str | None:
+        """Remove what jobs that are gone have left on the site beside themselves; return what could not be."""
+        return None
 
     @abstractmethod
     def explain(self, status: JobStatus, facts: object = None) -> str:

@@ -2,50 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
+from dask_steward.managers.user import User as User
+
 NORMAL = "normal"
 """The quality of service that Slurm makes by itself."""
-
-
-@dataclass(frozen=True)
-class User:
-    """Who asks.
-
-    Attributes
-    ----------
-    name : str
-        Name of the account on the host.
-    groups : frozenset of str
-        Names of its groups.
-    is_root : bool
-        Slurm asks root for no group.
-    """
-
-    name: str
-    groups: frozenset[str]
-    is_root: bool = False
-
-    @classmethod
-    def of_process(cls) -> User:
-        """Return the user of this process."""
-        import grp
-        import pwd
-
-        uid = os.geteuid()
-        groups = set()
-        for number in {os.getegid(), *os.getgroups()}:
-            try:
-                groups.add(grp.getgrgid(number).gr_name)
-            except KeyError:
-                continue  # a group of a file server that this host has no name for
-        try:
-            name = pwd.getpwuid(uid).pw_name
-        except KeyError:
-            name = str(uid)
-        return cls(name, frozenset(groups), uid == 0)
 
 
 @dataclass(frozen=True)

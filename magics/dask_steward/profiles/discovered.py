@@ -36,7 +36,7 @@ PROBED = ("options.interface", "options.scheduler_options.interface", "options.l
 """Fields that only a probe can tell; a discovery without one leaves them as the last probe set them."""
 
 _HEAD = """\
-# Written by `dask-steward discover slurm`. Change what you like: a later discovery brings only those fields up to date
+# Written by `dask-steward discover {}`. Change what you like: a later discovery brings only those fields up to date
 # that you have not changed. Delete the line that begins with "# discovered:", and discovery leaves the file alone."""
 _MARK = re.compile(r"^# discovered: 1 ([0-9a-f]{16}) (\{.*\})[ \t]*\n?", re.MULTILINE)
 
@@ -58,7 +58,7 @@ class Change:
     before : str
         What it holds.
     kept : tuple of str
-        Fields that differ from what Slurm says now and stay, since a person set them.
+        Fields that differ from what the site says now and stay, since a person set them.
     """
 
     name: str
@@ -114,14 +114,14 @@ def changes(folder: Path, proposals: Iterable[Proposal], *, probed: Collection[s
     probed : collection of str
         Partitions of which a probe told what `PROBED` names.
     """
-    return [_change(folder, proposal, proposal.partition in probed) for proposal in proposals]
+    return [_change(folder, proposal, proposal.place in probed) for proposal in proposals]
 
 
-def gone(folder: Path, names: Iterable[str]) -> list[str]:
-    """Return the profiles of a folder that an earlier discovery wrote, and that this one would not."""
+def gone(folder: Path, names: Iterable[str], system: str) -> list[str]:
+    """Return the profiles of a folder that an earlier discovery of a system wrote, and that this one would not."""
     known = set(names)
     found = []
-    for file in sorted(folder.glob("slurm-*")) if folder.is_dir() else []:
+    for file in sorted(folder.glob(f"{system}-*")) if folder.is_dir() else []:
         if file.suffix in SUFFIXES and file.stem not in known and _MARK.search(_read(file)):
             found.append(file.stem)
     return found
@@ -145,7 +145,8 @@ def write(store: ProfileStore, change: Change) -> None:
 def text_of(proposal: Proposal) -> str:
     """Return the text of a new file."""
     remarks = [line for remark in proposal.remarks for line in _comment(remark)]
-    above, below = "".join(f"{line}\n" for line in (_HEAD, "#", *remarks)), _yaml(proposal.fields)
+    head = _HEAD.format(proposal.fields["system"])
+    above, below = "".join(f"{line}\n" for line in (head, "#", *remarks)), _yaml(proposal.fields)
     return above + _mark(_digest(above + below), proposal.fields) + below
 
 
@@ -194,7 +195,7 @@ def _change(folder: Path, proposal: Proposal, probed: bool) -> Change:
     if not probed:
         fields = {path: value for path, value in proposal.fields.items() if path not in PROBED}
         fields |= {path: base[path] for path in PROBED if path in base}
-        proposal = Proposal(proposal.name, proposal.partition, fields, proposal.remarks)
+        proposal = Proposal(proposal.name, proposal.place, fields, proposal.remarks)
     no_field: tuple[str, ...] = ()
     if _digest(_without(before, mark)) == mark[1]:
         text, kept = text_of(proposal), no_field
@@ -233,8 +234,9 @@ def _merged(
 ) -> tuple[str, tuple[str, ...]]:
     """Bring those fields of an edited file up to date that have the value which was generated."""
     document = read_text(before, file)
-    kind, _ = registry.find("slurm")
-    if document.problems or kind is None or document.data.get("system") != "slurm":
+    system = proposal.fields["system"]
+    kind, _ = registry.find(system)
+    if document.problems or kind is None or document.data.get("system") != system:
         return before, ()  # `profiles check` says what is wrong with it
     changed: dict[tuple[str, ...], Any] = {}
     kept = []

@@ -101,8 +101,8 @@ class Proposal:
 
     Attributes
     ----------
-    name, partition : str
-        The profile's name and its partition.
+    name, place : str
+        The profile's name, and the partition or queue that it is for.
     fields : dict
         Values by path, such as ``options.cores``, in the order in which they are written.
     remarks : tuple of str
@@ -110,7 +110,7 @@ class Proposal:
     """
 
     name: str
-    partition: str
+    place: str
     fields: dict[str, Any]
     remarks: tuple[str, ...] = field(default=())
 
@@ -239,8 +239,8 @@ def shape_of(partition: Partition, kind: Kind) -> Shape:
         memory = min(memory, partition.max_memory_per_node)
     if partition.max_memory_per_cpu is not None:
         memory = min(memory, partition.max_memory_per_cpu * cores)
-    memory = _round_down(memory)
-    return Shape(cores, 1 if gpus else _processes(cores, memory), memory, gpus)
+    memory = round_down(memory)
+    return Shape(cores, 1 if gpus else processes_of(cores, memory), memory, gpus)
 
 
 def _even_share(cores: int) -> int:
@@ -255,10 +255,10 @@ def _even_share(cores: int) -> int:
     return best if best >= JOB_CORES // 2 else JOB_CORES
 
 
-def _processes(cores: int, memory: int) -> int:
+def processes_of(cores: int, memory: int) -> int:
     """Return worker processes of a job.
 
-    >>> _processes(16, 64 * 2**30), _processes(4, 4000 * 2**20), _processes(12, 24 * 2**30)
+    >>> processes_of(16, 64 * 2**30), processes_of(4, 4000 * 2**20), processes_of(12, 24 * 2**30)
     (4, 1, 4)
     """
     wanted = cores if cores <= 4 else min(n for n in range(1, cores + 1) if cores % n == 0 and n >= math.sqrt(cores))
@@ -266,7 +266,7 @@ def _processes(cores: int, memory: int) -> int:
     return max(n for n in range(1, wanted + 1) if cores % n == 0 and n <= room)
 
 
-def _round_down(memory: int) -> int:
+def round_down(memory: int) -> int:
     """Return memory in whole GiB where there are many of them, else in whole MiB."""
     unit = _GIB if memory >= 16 * _GIB else _MIB
     return max(unit, memory // unit * unit)
@@ -291,7 +291,7 @@ def _proposal(
     name: str, partition: Partition, kind: Kind, way: Access, site: Site, seen: Found | None, *, alone: bool
 ) -> Proposal:
     shape = shape_of(partition, kind)
-    what = f" · {kind.gpu or 'GPU'}" if kind.gpus else "" if alone else f" · {size_text(_round_down(kind.memory))}"
+    what = f" · {kind.gpu or 'GPU'}" if kind.gpus else "" if alone else f" · {size_text(round_down(kind.memory))}"
     directives = []
     if shape.gpus:
         directives.append(_gres(kind, shape.gpus))
@@ -325,7 +325,7 @@ def _remarks(partition: Partition, kind: Kind, way: Access, site: Site, shape: S
     threads = f" ({kind.threads_per_core} threads a core)" if kind.threads_per_core > 1 else ""
     gpus = f", {kind.gpus} GPU{'s' * (kind.gpus > 1)}{' ' + kind.gpu if kind.gpu else ''}" if kind.gpus else ""
     yield (
-        f"Nodes: {kind.count}, each with {kind.cores} CPUs{threads}, {size_text(_round_down(kind.memory))} "
+        f"Nodes: {kind.count}, each with {kind.cores} CPUs{threads}, {size_text(round_down(kind.memory))} "
         f"for jobs{gpus}."
     )
     if kind.features:

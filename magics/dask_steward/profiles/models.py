@@ -236,6 +236,11 @@ class Profile(Model):
 
     __hash__ = None  # type: ignore[assignment]  # environment is a dict
 
+    @classmethod
+    def offered(cls) -> bool:
+        """Tell whether lists show the builtin profile here; by its name it is always found."""
+        return True
+
     def wrong_together(self) -> Iterator[Problem]:
         """Yield a problem for each set of values that are right alone and wrong together."""
         yield from wrong_size(self.scale, self.adapt, self.scale_units, self._left_out, system=self.system)

@@ -36,13 +36,13 @@ class Found:
     rules: SiteRules = field(default_factory=SiteRules)
     problems: list[Problem] = field(default_factory=list)
 
-    def add_builtin(self, name: str) -> None:
-        """Add the builtin profile of a name, behind all files, if there is one."""
+    def add_builtin(self, name: str, *, by_name: bool) -> None:
+        """Add the builtin profile of a name, behind all files, if there is one, and, not by name, if it is of use."""
         candidates = self.candidates.get(name, [])
         if not registry.is_known(name) or any(candidate.level == "builtin" for candidate in candidates):
             return
         kind, _ = registry.find(name)
-        if kind is not None and kind.builtin is not None:
+        if kind is not None and kind.builtin is not None and (by_name or kind.offered()):
             document = Document(Path(f"<builtin {name}>"), {"system": name, **kind.builtin})
             self.candidates.setdefault(name, []).append(Candidate(document, "builtin", None))
 
@@ -67,7 +67,7 @@ class Search:
         for layer in folders:
             self._look_at(layer, found)
         for system in registry.names() if only is None else [only]:
-            found.add_builtin(system)
+            found.add_builtin(system, by_name=only is not None)
         return found
 
     def _look_at(self, layer: Layer, found: Found) -> None:

@@ -277,7 +277,7 @@ class ProfileStore:
         wanted = getattr(extends, "text", None) or extends
         if not isinstance(wanted, str):
             return None, None  # the model says so
-        found.add_builtin(wanted)
+        found.add_builtin(wanted, by_name=True)
         candidates = found.candidates.get(wanted, [])
         if wanted == name and candidate in candidates:
             candidates = candidates[candidates.index(candidate) + 1 :]

@@ -134,8 +134,9 @@ class Guard:
         reason = self._read().stop_reason
         state = "lost" if reason is None else "stopped"
         jobs = f"; the guard released {len(releaser.released)} jobs" if releaser.released else ""
+        untidy = f"; {releaser.untidy}" if releaser.untidy else ""
         try:
-            write_end(entry, state=state, reason=(reason or "its keeper died") + jobs, by="guard")
+            write_end(entry, state=state, reason=(reason or "its keeper died") + jobs + untidy, by="guard")
         except OSError as error:  # the next sweep crosses it out
             sys.stderr.write(f"guard: cannot write: {error}\n")
 

@@ -18,9 +18,6 @@ from dask_steward.managers.base import JobState, JobStatus, Manager, Unknown
 from dask_steward.managers.process import Processes
 from dask_steward.release.marked import find_marked
 
-#: Seconds during which a submit that never got its answer may still put a job into the queue. ``sbatch`` gives up
-#: after about 10 s (Slurm's MessageTimeout), site wrappers were seen to hang for 30 s.
-SUBMIT_WINDOW = 60.0
 #: Seconds for which the queue must stay empty when every submit got its answer.
 QUIET_WINDOW = 2.0
 #: Seconds after which jobs that are still there are cancelled once more, by id and by name.
@@ -54,7 +51,19 @@ def ending(jobs: Iterable[JobStatus]) -> list[str]:
 
 def unanswered(entry: Entry) -> list[holdings.Holding]:
     """Return the submits that were announced and never got an answer: their jobs may still appear."""
-    return [one for one in entry.holdings().values() if one.kind != "process" and one.step == holdings.INTENT]
+    # A container goes with its application, whether it was asked for or not.
+    kinds = ("process", "container")
+    return [one for one in entry.holdings().values() if one.kind not in kinds and one.step == holdings.INTENT]
+
+
+def held_ids(entry: Entry) -> list[str]:
+    """Return the manager's ids of all jobs that the ledger does not know to be gone."""
+    return [one.id for one in entry.holdings().values() if one.kind != "process" and one.id and one.open]
+
+
+def open_ids(manager: Manager, entry: Entry) -> list[str]:
+    """Return the same with those that the manager gave out to submits which never got as far as the ledger."""
+    return list(dict.fromkeys([*held_ids(entry), *manager.submitted(entry.folder)]))
 
 
 def forget_private(entry: Entry) -> None:
@@ -134,6 +143,9 @@ class Releaser:
     def __init__(self, entry: Entry, on_change: Callable[[str], None] = lambda text: None) -> None:
         self.entry = entry
         self.released: set[str] = set()
+        self.untidy: str | None = None
+        """What could not be removed that jobs have left on the site, and why."""
+        self._silent = False
         self._endings: set[str] = set()
         self._manager = manager_for(entry)
         self._on_change = on_change
@@ -153,6 +165,7 @@ class Releaser:
         answer = self._manager.find_by_tag([self.entry.tag])
         if isinstance(answer, Unknown):
             found.unknown = answer.reason
+            self._silent = True
             # What has answered need not wait for what has not.
             known = live(job for job in answer.known if job.name == self.entry.tag)
             if known:
@@ -170,12 +183,21 @@ class Releaser:
                 found.unknown = refused.reason
             else:
                 self._endings.update(endings)
+        elif not found.processes:
+            unsure = self._manager.settled(self.entry.tag, open_ids(self._manager, self.entry))
+            found.unknown = None if unsure is None else unsure.reason
         return found
 
     def window(self) -> float:
         """Return until when (seconds since the epoch) a submit in flight may still land."""
-        open_submits = unanswered(self.entry)
-        return max((one.since + SUBMIT_WINDOW for one in open_submits), default=0.0)
+        window = 0.0 if self._manager is None else self._manager.submit_window
+        return max((one.since + window for one in unanswered(self.entry)), default=0.0)
+
+    def _quiet(self) -> float:
+        """Return for how long (seconds) nothing must be found."""
+        if self._manager is None or not self._silent or not unanswered(self.entry):
+            return QUIET_WINDOW
+        return max(QUIET_WINDOW, self._manager.answered_window)
 
     def run(self) -> None:
         """Release and verify; returns only when nothing is left, however long the manager is away."""
@@ -195,7 +217,11 @@ class Releaser:
             else:
                 quiet_since = quiet_since or now
                 in_flight = self.window() - time.time()
-                if self._manager is None or (now - quiet_since >= QUIET_WINDOW and in_flight <= 0):
+                if self._manager is None:
+                    return
+                if now - quiet_since >= self._quiet() and in_flight <= 0:
+                    ids = [*open_ids(self._manager, self.entry), *self.released]
+                    self.untidy = self._manager.tidy(self.entry.folder, ids)
                     return
                 # While a submit may be in flight the queue is asked at a rate that no administrator minds.
                 pause = min(pause * 1.5, 2.0 if in_flight > 0 else 0.5)

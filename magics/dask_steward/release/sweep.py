@@ -129,7 +129,7 @@ def sweep(root: str | None = None) -> SweepReport:
         if manager is None:
             unknown = killed if isinstance(killed, Unknown) else None
             for entry in group:
-                _conclude(entry, report, "" if unknown is None else unknown.reason)
+                _conclude(entry, report, None, "" if unknown is None else unknown.reason)
         else:
             _release_jobs(manager, group, report)
     _hand_over(stale, report)
@@ -252,7 +252,9 @@ def _release_jobs(manager: Manager, group: list[Entry], report: SweepReport) -> 
         else:
             still = releaser.live(answer.get(entry.tag, ()))
             why = f"{_count(len(still), 'job')} still in the queue" if still else ""
-        _conclude(entry, report, why)
+            unsure = None if still else manager.settled(entry.tag, releaser.open_ids(manager, entry))
+            why = why if unsure is None else unsure.reason
+        _conclude(entry, report, manager, why)
 
 
 def _as_released(answer: dict[str, tuple[JobStatus, ...]], by_tag: dict[str, Entry], ids: set[str]) -> list[Released]:
@@ -264,19 +266,22 @@ def _as_released(answer: dict[str, tuple[JobStatus, ...]], by_tag: dict[str, Ent
     ]
 
 
-def _conclude(entry: Entry, report: SweepReport, why_not: str) -> None:
+def _conclude(entry: Entry, report: SweepReport, manager: Manager | None, why_not: str) -> None:
     """Cross out an entry, or say why it cannot be yet."""
     open_submits = releaser.unanswered(entry)
-    if not why_not and any(time.time() - one.since < releaser.SUBMIT_WINDOW for one in open_submits):
+    window = Manager.submit_window if manager is None else manager.submit_window
+    if not why_not and any(time.time() - one.since < window for one in open_submits):
         why_not = "a submit may still be in flight"
     if why_not:
         report.left.append((entry.id, why_not))
         return
+    untidy = None if manager is None else manager.tidy(entry.folder, releaser.open_ids(manager, entry))
     try:
         # Not fsynced: after a crash the next sweep finds the entry stale once more and nothing left of it.
         reason = entry.stop_reason
         state = "lost" if reason is None else "stopped"
-        releaser.write_end(entry, state=state, reason=reason or "its keeper and guard died", by="sweep", durable=False)
+        reason = (reason or "its keeper and guard died") + (f"; {untidy}" if untidy else "")
+        releaser.write_end(entry, state=state, reason=reason, by="sweep", durable=False)
     except OSError as error:
         report.unwritable[entry.id] = why = error.strerror or str(error)
         report.left.append((entry.id, f"nothing of it is held, but it cannot be crossed out: {why}"))

@@ -184,7 +184,7 @@ def preview_of(found: Previewed) -> Preview:
             PreviewGroup(
                 name=one.name,
                 jobs=one.jobs,
-                script=one.script,
+                script=one.script or None,
                 start=one.start,
                 nodes=one.nodes,
                 partition=one.partition,

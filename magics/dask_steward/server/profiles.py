@@ -22,7 +22,9 @@ from dask_steward.server.permissions import need
 #: Previews at once: each runs an interpreter that imports Dask.
 PREVIEWS_AT_ONCE = 2
 
-_TITLES = {"local": "This machine", "htcondor": "HTCondor", "pbs": "PBS", "sge": "SGE", "lsf": "LSF", "oar": "OAR"}
+_TITLES = {"local": "This machine", "htcondor": "HTCondor"} | {
+    name: name.upper() for name in ("pbs", "sge", "lsf", "oar", "yarn")
+}
 
 
 class Schema(RootModel[dict[str, Any]]):

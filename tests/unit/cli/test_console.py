@@ -112,6 +112,17 @@ class TestSentences:
         assert "dashboard" not in text
         assert "None" not in text
 
+    def test_an_application_has_its_managers_page_and_what_defends_it_is_said(self) -> None:
+        held = [{"kind": "application", "id": "application_1_2", "state": "running", "link": "http://rm/app/1"}]
+        defences = [
+            {"name": "line", "in_force": True, "words": "it ends itself"},
+            {"name": "lifetime", "in_force": False, "words": "YARN says no", "at": None},
+        ]
+        text = sentences.cluster_text(state(holdings=held, defences=defences))
+        assert "manager's page  http://rm/app/1" in text
+        assert "defence         line: it ends itself" in text
+        assert "defence         lifetime (not in force): YARN says no" in text
+
     def test_nothing_held_is_an_answer(self) -> None:
         assert held.held_text([]) == "held: nothing"
 

@@ -87,6 +87,25 @@ def test_the_socket_of_a_dashboard_stays_in_the_server() -> None:
     assert card().scheduler.dashboard is True
 
 
+def test_an_application_has_its_managers_page_and_only_a_web_address_is_a_link() -> None:
+    held = [
+        {"kind": "container", "key": "c1", "id": "c_1", "state": "running", "link": "javascript:alert(1)"},
+        {"kind": "application", "key": "a", "id": "application_1_2", "state": "running", "link": "http://rm/app"},
+    ]
+    page = card(holdings=held).manager_page
+    assert page is not None
+    assert (page.id, page.link) == ("application_1_2", "http://rm/app")
+    assert [row.link for row in job_rows({**STATE, "holdings": held})] == [None, "http://rm/app"]
+    assert card().manager_page is None
+
+
+def test_what_releases_without_the_keeper_is_told() -> None:
+    lease = {"name": "lifetime", "in_force": True, "words": "YARN ends it unless it is renewed", "at": 400.0}
+    (found,) = card(defences=[lease]).defences
+    assert found.model_dump() == lease
+    assert card().defences == ()
+
+
 def test_a_keeper_of_an_older_version_has_a_card() -> None:
     newer = {"cpu", "cores_held", "idle_since", "ends_at", "ends_by", "losses", "groups", "logs_until"}
     old = {key: value for key, value in STATE.items() if key not in newer}

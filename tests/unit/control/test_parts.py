@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import dask_steward as ds
-from dask_steward.control import launch
+from dask_steward.control import applications, launch
+from dask_steward.control.attaching import fields_of
 from dask_steward.control.cluster import Cluster
 from dask_steward.control.display import html_of
 from dask_steward.control.fallback import state_of
@@ -22,7 +23,9 @@ from dask_steward.control.held import held_of
 from dask_steward.control.logs import follow_logs, read_logs
 from dask_steward.control.owners import owner_of
 from dask_steward.control.sizes import ask_of
+from dask_steward.errors import UsageError
 from dask_steward.ledger import entries, files
+from dask_steward.ledger.holdings import HoldingsLog
 from dask_steward.ledger.identity import ProcessIdentity
 
 ME = ProcessIdentity.of()
@@ -287,3 +290,24 @@ def test_number_of_threads(state_dir: Path) -> None:
 def test_sizes_that_make_no_sense_in_one_process(state_dir: Path, options: dict[str, Any]) -> None:
     with pytest.raises(ds.UsageError):
         ds.start("threads", **options)
+
+
+# --- applications of YARN --------------------------------------------------------------------------------------------
+
+
+def test_an_application_is_told_from_a_name() -> None:
+    assert applications.is_application("application_1795256476310_0042")
+    assert not any(map(applications.is_application, ("application_1", "mine", "tcp://h:1", None)))
+
+
+def test_an_application_of_ours_stands_for_its_cluster(folder: str) -> None:
+    id, other = "application_1_0001", "application_1_0002"
+    request = files.read_json(os.path.join(folder, entries.REQUEST))
+    request["profile"] = {"name": "yarn", "system": "yarn"}
+    files.write_json(os.path.join(folder, entries.REQUEST), request)
+    HoldingsLog(folder).write("application", "application", "held", id)
+
+    assert applications.split([id, "mine", other, id]) == (["aaaaaaaaaa", "mine"], [other])
+    with pytest.raises(UsageError, match=f"{id} is your own cluster mine"):
+        fields_of(id, None)
+    assert fields_of(other, None) == ({"options.application": other}, other)

@@ -112,7 +112,7 @@ def proposal(**fields: object) -> Proposal:
 
 
 def run(store: ProfileStore, wanted: Proposal, probed: bool = True) -> discovered.Change:
-    (change,) = discovered.changes(store.user_folder, [wanted], probed=[wanted.partition] if probed else ())
+    (change,) = discovered.changes(store.user_folder, [wanted], probed=[wanted.place] if probed else ())
     if change.action in ("new", "changed"):
         discovered.write(store, change)
     return change

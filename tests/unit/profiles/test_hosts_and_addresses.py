@@ -46,6 +46,11 @@ def test_what_is_right(tmp_path: Path, text: str) -> None:
         ("system: address\noptions: {address: localhost}", "options.address = localhost: must be an address such as"),
         ("system: address\noptions: {address: 'tcp://h:99999'}", "must end with a port from 1 to 65535"),
         ("system: address\noptions: {address: 'h:1', scheduler_file: f}", "contradicts options.address"),
+        (
+            "system: address\noptions: {scheduler_file: f, application: application_1_0001}",
+            "contradicts options.scheduler_file",
+        ),
+        ("system: address\noptions: {application: application_1}", "must be the id of an application of YARN"),
         ("system: address\noptions: {address: 'h:1', tls: {cert: c}}", "needs options.tls.key beside it"),
         ("system: address\nscale: {workers: 2}", "scale"),
         ("system: address\nadapt: {maximum: 2}", "decided by whoever started this scheduler"),

@@ -172,7 +172,7 @@ describe('sizes', () => {
 
   it('are told as jobs, cores and what an hour costs', () => {
     const text = (count: number): string =>
-      sizeText(sizeOf(count, 'workers', unit), unit, false, trans, count);
+      sizeText(sizeOf(count, 'workers', unit), unit, 'slurm', trans, count);
     expect(text(20)).toBe('5 jobs × 24 cores, 120 core-h per hour');
     expect(text(18)).toBe('5 jobs × 24 cores = 20 workers, 120 core-h per hour');
     expect(text(0)).toBe('nothing is held');
@@ -180,7 +180,7 @@ describe('sizes', () => {
 
   it('of this machine have no jobs', () => {
     const one: IUnit = { workers: 1, cores: 2, memory: 4e9 };
-    expect(sizeText(sizeOf(4, 'workers', one), one, true, trans)).toBe(
+    expect(sizeText(sizeOf(4, 'workers', one), one, 'local', trans)).toBe(
       '8 cores, 16 GB of memory, 8 core-h per hour'
     );
   });

@@ -146,3 +146,30 @@ describe('problems and locks', () => {
     expect(get({ a: 1 }, ['a', 'b'])).toBeUndefined();
   });
 });
+
+describe('sectionsOf a profile of YARN', () => {
+  it('puts environment, queue and size of a worker first, and the lease beside the line', () => {
+    const made = (key: string): IField => ({ ...field('title'), key, path: key.split('/') });
+    const keys = [
+      'line/ports',
+      'lease/timeout',
+      'options/worker_memory',
+      'options/worker_env',
+      'options/environment',
+      'options/worker_vcores',
+      'options/queue'
+    ];
+    const found = sectionsOf(keys.map(made)).map(section => [
+      section.id,
+      section.fields.map(each => each.key)
+    ]);
+    expect(found).toEqual([
+      [
+        'main',
+        ['options/environment', 'options/queue', 'options/worker_vcores', 'options/worker_memory']
+      ],
+      ['jobs', ['options/worker_env']],
+      ['line', ['line/ports', 'lease/timeout']]
+    ]);
+  });
+});

@@ -160,7 +160,15 @@ describe('JobsTable', () => {
 
   it('shows why a job waits and when it is expected', () => {
     render(
-      <JobsTable jobs={[job('7')]} losses={[]} ready now={NOW} trans={trans} onLog={jest.fn()} />
+      <JobsTable
+        system="slurm"
+        jobs={[job('7')]}
+        losses={[]}
+        ready
+        now={NOW}
+        trans={trans}
+        onLog={jest.fn()}
+      />
     );
     const [, cells] = screen.getAllByRole('row');
     expect(cells).toHaveTextContent('queued');
@@ -171,12 +179,21 @@ describe('JobsTable', () => {
   it('has no log of a job without an id, and columns only for what differs', () => {
     const jobs = [job('7'), job('8', { id: null, state: 'intended' })];
     const { rerender } = render(
-      <JobsTable jobs={jobs} losses={[]} ready now={NOW} trans={trans} onLog={jest.fn()} />
+      <JobsTable
+        system="slurm"
+        jobs={jobs}
+        losses={[]}
+        ready
+        now={NOW}
+        trans={trans}
+        onLog={jest.fn()}
+      />
     );
     expect(screen.getAllByRole('button', { name: /^Log of/ })).toHaveLength(1);
     expect(screen.queryByRole('columnheader', { name: 'Group' })).toBeNull();
     rerender(
       <JobsTable
+        system="slurm"
         jobs={[...jobs, job('9', { group: 'big' })]}
         losses={[]}
         ready
@@ -191,9 +208,51 @@ describe('JobsTable', () => {
   it('shows what was lost with the end of its log, as text', () => {
     const onLog = jest.fn();
     const loss = { id: '6', node: 'n1', at: NOW, reason: 'out of memory', log: '<b>oom</b>' };
-    render(<JobsTable jobs={[]} losses={[loss]} ready now={NOW} trans={trans} onLog={onLog} />);
+    render(
+      <JobsTable
+        system="slurm"
+        jobs={[]}
+        losses={[loss]}
+        ready
+        now={NOW}
+        trans={trans}
+        onLog={onLog}
+      />
+    );
     expect(screen.getByText('<b>oom</b>')).toBeInTheDocument();
     fireEvent.click(screen.getByRole('button', { name: 'Log of job 6' }));
     expect(onLog).toHaveBeenCalledWith('6');
+  });
+
+  it('calls containers of YARN so, and links an application to its page', () => {
+    const app = 'application_1795256476310_0042';
+    const held = [
+      job(app, {
+        kind: 'application',
+        link: 'http://rm:8088/cluster/app/' + app,
+        state: 'running'
+      }),
+      job('container_e17_1795256476310_0042_01_000003', { kind: 'container' })
+    ];
+    const loss = { id: held[1].id, node: 'n1', at: NOW, reason: 'killed', log: 'oom' };
+    render(
+      <JobsTable
+        system="yarn"
+        jobs={held}
+        losses={[loss]}
+        ready
+        now={NOW}
+        trans={trans}
+        onLog={jest.fn()}
+      />
+    );
+    const link = screen.getByRole('link', { name: new RegExp(`^${app}: the resource manager`) });
+    expect(link).toHaveAttribute('href', `http://rm:8088/cluster/app/${app}`);
+    expect(link).toHaveAttribute('rel', 'noopener noreferrer');
+    expect(link).toHaveTextContent('application_…_0042');
+    expect(screen.getByTitle(held[1].id ?? '')).toHaveTextContent('container_…_000003');
+    expect(screen.getByText(/Container container_…_000003/)).toBeInTheDocument();
+    expect(screen.getByRole('columnheader', { name: 'Kind' })).toBeInTheDocument();
+    expect(document.body.textContent).not.toMatch(/\bjob/i);
   });
 });

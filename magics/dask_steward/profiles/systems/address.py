@@ -13,9 +13,11 @@ from dask_steward.profiles.models import Options, Profile
 from dask_steward.profiles.problems import Problem
 
 _ADDRESS = re.compile(r"(?:(?:tcp|tls|ws|wss)://)?(?:\[[0-9A-Fa-f:.%]+\]|[^\s\[\]/:@]+):[0-9]{1,5}")
+_APPLICATION = re.compile(r"application_[0-9]+_[0-9]{4,}")
 _WORDS = "must be an address such as tcp://localhost:8786 or tls://host:8786"
 #: What would do nothing: these are of workers, and somebody else decides on them.
 _THEIRS = ("adapt", "environment")
+_PLACES = ("address", "scheduler_file", "application")
 
 
 def _address(value: Any) -> str:
@@ -24,6 +26,13 @@ def _address(value: Any) -> str:
         raise ValueError(_WORDS)
     if not 0 < int(found.rpartition(":")[2]) <= 65535:
         raise ValueError("must end with a port from 1 to 65535")
+    return found
+
+
+def _application(value: Any) -> str:
+    found = text(value)
+    if not _APPLICATION.fullmatch(found):
+        raise ValueError("must be the id of an application of YARN, such as application_1795256476310_0001")
     return found
 
 
@@ -49,7 +58,7 @@ class TlsFiles(Model):
 
 
 class AddressOptions(Options):
-    """Where the scheduler is: as for ``distributed.Client``, one of address and scheduler_file."""
+    """Where the scheduler is: as for ``distributed.Client``, one of address and scheduler_file, or its application."""
 
     not_taken: ClassVar[dict[str, str]] = {
         "security": "use tls: {ca: FILE, cert: FILE, key: FILE}",
@@ -64,6 +73,14 @@ class AddressOptions(Options):
         default=None,
         description="File in which the scheduler has written its address (dask scheduler --scheduler-file).",
         examples=["$HOME/scheduler.json"],
+    )
+    application: (
+        Annotated[str, Reads(_application, {"type": "string", "pattern": _APPLICATION.pattern, "x-kind": "text"})]
+        | None
+    ) = Field(
+        default=None,
+        description="Application of YARN in which dask-yarn, or another program with skein, runs the scheduler.",
+        examples=["application_1795256476310_0001"],
     )
     tls: TlsFiles = Field(
         default_factory=lambda: TlsFiles(),
@@ -106,13 +123,10 @@ class AddressProfile(Profile):
                 shown = value.model_dump(warnings=False) if name == "adapt" else value
                 yield Problem("is decided by whoever started this scheduler; leave it out", (name,), shown, True)
         options = self.options
-        if options.address is not None and options.scheduler_file is not None:
-            yield Problem(
-                "contradicts options.address; give one of the two",
-                ("options", "scheduler_file"),
-                options.scheduler_file,
-                True,
-            )
+        first, *more = [*(name for name in _PLACES if getattr(options, name) is not None), ""]
+        for place in more[:-1]:
+            message = f"contradicts options.{first}; give one of the two"
+            yield Problem(message, ("options", place), getattr(options, place), True)
         if (options.tls.cert is None) != (options.tls.key is None):
             given, missing = ("cert", "key") if options.tls.key is None else ("key", "cert")
             yield Problem(

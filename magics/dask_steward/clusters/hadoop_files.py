@@ -1,0 +1,147 @@
+"""Files on Hadoop's file systems, by Hadoop's own shell: whatever its configuration says (HDFS and its pairs of name
+nodes, Kerberos, object stores) holds there, too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import os
+import re
+import signal
+import subprocess
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import IO
+
+from dask_steward.managers import command, yarn_conf
+
+#: Seconds for an answer. Hadoop's clients try a name node that is down for minutes.
+ANSWER_LIMIT = 12.0
+#: Seconds for the copy of an archive, and how many bytes of it a second are taken for slow.
+COPY_LIMIT, COPY_SPEED = 60.0, 2**20
+#: A small Java that is quickly there.
+_CLIENT_OPTIONS = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xmx256m"
+_NOISE = re.compile(r"^(SLF4J|WARNING|log4j:|\d\d\d\d-\d\d-\d\d |\d\d/\d\d/\d\d )")
+_MISSING = re.compile(r"No such file or directory")
+
+
+class FilesError(Exception):
+    """Hadoop's shell refused, or did not answer; the message is its own words, or ours."""
+
+
+@dataclass(frozen=True)
+class Stat:
+    """What a file is: bytes, and when it was written (Hadoop's milliseconds since the epoch)."""
+
+    size: int
+    modified: int
+    folder: bool
+
+
+class HadoopFiles:
+    """Hadoop's file systems as one process sees them.
+
+    Parameters
+    ----------
+    environment : mapping
+        With PATH and HADOOP_CONF_DIR.
+    """
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = dict(environment)
+        self._environment["HADOOP_CLIENT_OPTS"] = f"{_CLIENT_OPTIONS} {environment.get('HADOOP_CLIENT_OPTS', '')}"
+
+    def stat(self, uri: str) -> Stat | None:
+        """Return what a file is; None if it is not there."""
+        try:
+            out = self._run("-stat", "%b %Y %F", uri)
+        except FilesError as error:
+            if _MISSING.search(str(error)):
+                return None
+            raise
+        size, modified, kind = out.strip().splitlines()[-1].split(" ", 2)
+        return Stat(int(size), int(modified), "directory" in kind)
+
+    @contextlib.contextmanager
+    def reading(self, uri: str) -> Iterator[IO[bytes]]:
+        """Read a file as it comes; whoever has seen enough leaves."""
+        process = subprocess.Popen(
+            [*self._program(), "-cat", uri],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=self._environment,
+            start_new_session=True,
+        )
+        try:
+            if process.stdout is None:  # never with PIPE
+                raise FilesError("it cannot be read")
+            yield process.stdout
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            if process.stdout is not None:
+                process.stdout.close()
+            process.wait()
+
+    def put(self, path: str, uri: str) -> None:
+        """Copy a file of this machine to where it is found by others, whole or not at all."""
+        folder, _, name = uri.rpartition("/")
+        aside = f"{folder}/.{name}.{uuid.uuid4().hex}"
+        limit = COPY_LIMIT + os.path.getsize(path) / COPY_SPEED
+        self._run("-mkdir", "-p", folder)
+        try:
+            self._run("-put", path, aside, limit=limit)
+            try:
+                self._run("-mv", aside, uri)
+            except FilesError:
+                if self.stat(uri) is None:  # else somebody else was as quick, with the same content
+                    raise
+                self._run("-rm", "-skipTrash", aside)
+        except FilesError:
+            with contextlib.suppress(FilesError):
+                self._run("-rm", "-f", "-skipTrash", aside)
+            raise
+
+    def home(self) -> str | None:
+        """Return this user's folder on the default file system; None where that is this machine's own."""
+        try:
+            said = yarn_conf.read(self._environment)
+        except ValueError as error:
+            raise FilesError(str(error)) from error
+        default = yarn_conf.value(said, "fs.defaultFS")
+        if default.startswith("file:"):
+            return None
+        user = self._environment.get("HADOOP_USER_NAME") or getpass.getuser()
+        table = default.partition("://")[2].strip("/") or "default"
+        above = (
+            yarn_conf.value(said, f"fs.viewfs.mounttable.{table}.homedir")
+            or yarn_conf.value(said, "dfs.user.home.dir.prefix")
+            or "/user"
+        )
+        return f"{default.rstrip('/')}{above.rstrip('/')}/{user}"
+
+    def _program(self) -> list[str]:
+        path = self._environment.get("PATH", os.defpath)
+        hadoop = command.find("hadoop", path)
+        if hadoop is not None:
+            return [hadoop, "fs"]
+        yarn = command.find("yarn", path)
+        if yarn is not None:
+            return [yarn, "org.apache.hadoop.fs.FsShell"]
+        raise FilesError("there is no command hadoop or yarn on the PATH")
+
+    def _run(self, *arguments: str, limit: float | None = None) -> str:
+        limit = limit or ANSWER_LIMIT
+        try:
+            done = command.run([*self._program(), *arguments], environment=self._environment, timeout=limit)
+        except OSError as error:
+            raise FilesError(f"Hadoop's file system shell cannot be run: {error.strerror or error}") from error
+        if done.status is None:
+            raise FilesError(f"the file system did not answer within {limit:g} s")
+        if done.status != 0:
+            said = [line.strip() for line in done.err.splitlines() if line.strip() and not _NOISE.match(line)]
+            raise FilesError((said[-1] if said else f"exit status {done.status}").rstrip("."))
+        return done.out

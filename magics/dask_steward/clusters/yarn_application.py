@@ -221,6 +221,8 @@ class YarnApplication:
 
     async def _look(self, doubted: bool) -> None:
         """Ask the ResourceManager once, and take in what it says."""
+        if self.id is None:
+            return  # its submit has no answer yet
         answer = await asyncio.to_thread(self.manager.application, self.id)
         if isinstance(answer, Unknown):
             if self.unknown != answer.reason:

@@ -150,7 +150,7 @@ class Driver:
         self._security = skein.Security(cert_bytes=_read(paths["cert"]), key_bytes=_read(paths["key"]))
         given = os.environ.get("SKEIN_DRIVER_JAVA_OPTIONS", "").split()
 
-        class Client(skein.Client):
+        class Client(skein.Client):  # type: ignore[misc]  # skein has no types
             """With an end to every call."""
 
             def _call(self, method: str, req: Any, timeout: float | None = None) -> Any:

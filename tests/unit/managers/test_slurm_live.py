@@ -453,7 +453,7 @@ def test_a_controller_that_is_down_is_unknown_and_a_refusal_to_be_tried_again(sl
 
 
 def test_the_registry() -> None:
-    assert managers.systems() == ("slurm", "ssh")
+    assert managers.systems() == ("slurm", "ssh", "yarn")
     assert managers.available()["slurm"]
     with pytest.raises(UsageError, match="known are: slurm, ssh"):
         managers.get("slumr")

@@ -84,12 +84,19 @@ def running(stage: Stage, profile: str = "two") -> Started:
 
 def waiting(stage: Stage, site: PrivateYarn, profile: str = "two") -> tuple[Started, str]:
     """Start a cluster in a queue that is full; return it and what fills the queue."""
-    full = site.submit("exec sleep 900", memory=3584)
-    site.foreign.add(full)
+    # Of two users: how much one may have follows from how many there are, and room must not come of itself.
+    full, other = (site.submit("exec sleep 900", memory=3584, user=user) for user in (None, "somebody"))
+    site.foreign.update((full, other))
+    wait_until("they have their nodes", lambda: all(_launched(site, one) for one in (full, other)))
     started = stage.start(profile)
     wait_until("it waits", lambda: [one.state for one in site.with_tag(started.tag)] == ["ACCEPTED"])
     wait_until("its id is in the ledger", lambda: _step(started) == holdings.HELD)
     return started, full
+
+
+def _launched(site: PrivateYarn, id: str) -> bool:
+    report = site.application(id)
+    return report is not None and "is launched" in report.diagnostics
 
 
 def make_room(site: PrivateYarn, full: str) -> None:

@@ -73,7 +73,7 @@ def test_closed_partition_shows_its_reason_and_gives_the_place_back(site: Site) 
         pytest.skip("this host has no partitions")
 
     with pytest.raises(ds.StartFailed) as caught:
-        site.start(set={"options.queue": "closed"}, wait=4)
+        site.start(set={"options.queue": "closed"}, wait=8)
 
     assert "closed" in str(caught.value).lower() or "PartitionDown" in str(caught.value)
 

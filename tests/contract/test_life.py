@@ -277,7 +277,7 @@ def test_detached_outlives_its_starter_and_ends_when_idle(site: Site) -> None:
 
 
 def test_work_keeps_an_idle_limit_away_and_time_to_live_ends_it_all_the_same(site: Site, begin: Begin) -> None:
-    cluster = begin(workers=1, set={"idle_timeout": "1 s", "time_to_live": "9 s"})
+    cluster = begin(workers=1, set={"idle_timeout": "1 s", "time_to_live": "15 s"})
     client = Client(cluster)
     try:
         kept = client.submit(time.sleep, 60)

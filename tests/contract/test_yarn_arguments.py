@@ -242,8 +242,10 @@ def test_the_environment_that_starts_it(
         assert found["python"].endswith("/environment/bin/python")
         assert found["python"].startswith(str(yarn.folder))
     assert any(f"packing {folder} for the containers" in words for words in told), told
+    # Other tests have brought theirs.
     kept = [path.name for path in yarn.folder.glob("dfs/user/*/.dask-steward/environments/*/*.tar.gz")]
-    assert kept == [path.name for path in (tmp_path / "cache" / "dask-steward" / "environments").iterdir()]
+    (packed,) = (tmp_path / "cache" / "dask-steward" / "environments").iterdir()
+    assert kept.count(packed.name) == 1
 
 
 def test_an_interpreter_that_the_nodes_do_not_have(

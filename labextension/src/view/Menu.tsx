@@ -102,6 +102,7 @@ function Menu({ label, parts, anchor, start, onClose }: IMenuProps): JSX.Element
     if (menu.current && anchor) {
       place(menu.current, anchor);
     }
+    const stood = anchor?.getBoundingClientRect();
     const all = entries();
     all[start === 'last' ? all.length - 1 : 0]?.focus();
     const outside = (event: Event): void => {
@@ -111,18 +112,21 @@ function Menu({ label, parts, anchor, start, onClose }: IMenuProps): JSX.Element
         onClose(false);
       }
     };
-    const moved = (event: Event): void => {
-      if (!event.composedPath().some(one => one === menu.current)) {
+    const resized = (): void => onClose(false);
+    // A log that follows its end scrolls beside us all the time: only where the button goes, the menu goes.
+    const scrolled = (): void => {
+      const stands = anchor?.getBoundingClientRect();
+      if (stands?.left !== stood?.left || stands?.top !== stood?.top) {
         onClose(false);
       }
     };
     document.addEventListener('pointerdown', outside, true);
-    window.addEventListener('resize', moved);
-    document.addEventListener('scroll', moved, true);
+    window.addEventListener('resize', resized);
+    document.addEventListener('scroll', scrolled, true);
     return () => {
       document.removeEventListener('pointerdown', outside, true);
-      window.removeEventListener('resize', moved);
-      document.removeEventListener('scroll', moved, true);
+      window.removeEventListener('resize', resized);
+      document.removeEventListener('scroll', scrolled, true);
     };
     // Placed and focused once, when it opens.
     // eslint-disable-next-line react-hooks/exhaustive-deps

@@ -88,6 +88,35 @@ it('closes by a press elsewhere', async () => {
   expect(screen.queryByRole('menu')).toBeNull();
 });
 
+it('stays while something else scrolls, and closes where its button goes', async () => {
+  const { opener } = menu();
+  const log = document.body.appendChild(document.createElement('div'));
+  await user.click(opener);
+  fireEvent.scroll(log);
+  expect(screen.getByRole('menu')).toBeVisible();
+  opener.getBoundingClientRect = () => ({ left: 0, top: -40 }) as DOMRect;
+  fireEvent.scroll(log);
+  expect(screen.queryByRole('menu')).toBeNull();
+});
+
+it('shows what has come while it is open', async () => {
+  const parts = (...labels: string[]) => [
+    { id: 'one', items: labels.map(label => ({ id: label, label, onSelect: jest.fn() })) }
+  ];
+  const { rerender } = render(
+    <MenuButton label="More" parts={() => parts('local')}>
+      …
+    </MenuButton>
+  );
+  await user.click(screen.getByRole('button', { name: 'More' }));
+  rerender(
+    <MenuButton label="More" parts={() => parts('local', 'mine')}>
+      …
+    </MenuButton>
+  );
+  expect(screen.getByRole('menuitem', { name: 'mine' })).toBeVisible();
+});
+
 it('has no parts without items', async () => {
   const { opener } = menu();
   await user.click(opener);

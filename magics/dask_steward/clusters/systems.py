@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from dask_steward.clusters.base import HoldingView, Site, Workforce
 from dask_steward.clusters.defences import Defence
 from dask_steward.errors import StartFailed
+from dask_steward.imports import import_aside
 from dask_steward.ledger.holdings import HoldingsLog
 
 if TYPE_CHECKING:
@@ -119,6 +120,7 @@ class System(abc.ABC):
         from dask_steward.clusters.scheduler import start_scheduler
 
         scheduler = await start_scheduler(self.scheduler_arguments(), start.security, tls=bool(start.tls))
+        import_aside(self.imports)  # here graphs are unpickled
         return LocalAgent(scheduler, f"{self.tag}-summary")
 
     async def pages(

@@ -34,6 +34,7 @@ from dask_steward.clusters.yarn_environment import Prepared
 from dask_steward.clusters.yarn_logs import ContainerLogs
 from dask_steward.clusters.yarn_settings import scheduler_arguments
 from dask_steward.clusters.yarn_workforce import YarnWorkforce
+from dask_steward.managers.yarn import Yarn
 
 if TYPE_CHECKING:
     import skein
@@ -54,7 +55,7 @@ class YarnSystem(LinedSystem):
         self._plan = yarn_spec.plan(self.options)
         self._prepared: Prepared | None = None
         reached = managers.environment_of("yarn", self.profile)
-        self._manager: Any = managers.get("yarn", {**os.environ, **reached})
+        self._manager = Yarn({**os.environ, **reached})
         self._driver = Driver(self.folder)
         self._application: YarnApplication | None = None
         self._logs: ContainerLogs | None = None
@@ -219,8 +220,8 @@ class YarnSystem(LinedSystem):
             lambda: [job.id for job in made.roster.holding if job.id and job.lives],
             user=self._manager.user,
             scheme="https" if str(next(iter(self._manager.addresses), "")).startswith("https:") else "http",
+            attempt=lambda: application.attempt,
         )
-        logs.attempt = lambda: application.attempt
         made.roster.log_of = containers.bring = logs.bring
         made.logs = logs
         self._workforce = made

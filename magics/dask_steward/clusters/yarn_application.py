@@ -104,7 +104,7 @@ class YarnApplication:
         self.lease = Lease(manager, timeout, interval, changed)
         self._wake = asyncio.Event()
         self._watching: asyncio.Task[None] | None = None
-        self._submitting: asyncio.Future[None] | None = None
+        self._submitting: asyncio.Future[str] | None = None
         self._ending = False
         self._missed_since: float | None = None
         self._doubted = False
@@ -164,15 +164,14 @@ class YarnApplication:
         await asyncio.to_thread(self._log.write, KIND, KEY, holdings.INTENT)
         self._submitting = asyncio.ensure_future(self._submit(spec))
         # A start that is interrupted does not interrupt it: what came of it is waited for before it is given back.
-        await asyncio.shield(self._submitting)
-        if self.id is not None:
-            await self.lease.take(self.id)
+        id = await asyncio.shield(self._submitting)
+        await self.lease.take(id)
         self._to("submitted", None)
-        self._watching = asyncio.create_task(self._watch())
+        self._watching = asyncio.create_task(self._watch(id))
 
-    async def _submit(self, spec: skein.ApplicationSpec) -> None:
+    async def _submit(self, spec: skein.ApplicationSpec) -> str:
         try:
-            self.id = await aside(self._driver.client.submit, spec, limit=SUBMIT_LIMIT)
+            self.id = id = str(await aside(self._driver.client.submit, spec, limit=SUBMIT_LIMIT))
         except asyncio.TimeoutError as error:
             raise StartFailed(
                 f"YARN did not say within {SUBMIT_LIMIT:g} s whether it took the application; it is looked for by its "
@@ -185,7 +184,8 @@ class YarnApplication:
                 with contextlib.suppress(OSError):
                     self._log.write(KIND, KEY, holdings.REFUSED, reason=refused.sentence)
             raise StartFailed(refused.sentence, field=refused.field, hint=refused.hint) from error
-        await asyncio.to_thread(self._log.write, KIND, KEY, holdings.HELD, self.id)
+        await asyncio.to_thread(self._log.write, KIND, KEY, holdings.HELD, id)
+        return id
 
     def heard(self, event: Event) -> None:
         """Take in what the line says: a master that comes or goes is a master to look at."""
@@ -201,12 +201,12 @@ class YarnApplication:
 
     # -- the watch --
 
-    async def _watch(self) -> None:
+    async def _watch(self, id: str) -> None:
         while self.over is None:
             self._wake.clear()
             doubted, self._doubted = self._doubted, False
             try:
-                await self._look(doubted)
+                await self._look(id, doubted)
             except Exception as error:  # an application that nobody watches any more would be held for ever
                 logger.exception("the application cannot be followed")
                 self.unknown = f"{type(error).__name__}: {error}"
@@ -219,11 +219,9 @@ class YarnApplication:
             return UNKNOWN_INTERVAL
         return IDLE_INTERVAL if self.client is not None and not self._ending else BUSY_INTERVAL
 
-    async def _look(self, doubted: bool) -> None:
+    async def _look(self, id: str, doubted: bool) -> None:
         """Ask the ResourceManager once, and take in what it says."""
-        if self.id is None:
-            return  # its submit has no answer yet
-        answer = await asyncio.to_thread(self.manager.application, self.id)
+        answer = await asyncio.to_thread(self.manager.application, id)
         if isinstance(answer, Unknown):
             if self.unknown != answer.reason:
                 self.unknown = answer.reason
@@ -240,7 +238,7 @@ class YarnApplication:
         elif answer.state == "RUNNING":
             self._started = self._started or time.time()
             if self.client is None or doubted:
-                await self._connect()
+                await self._connect(id)
         else:
             self._leave_master()
             self._to("queued", yarn_words.waiting(answer, again=self.attempt > 0))
@@ -276,12 +274,12 @@ class YarnApplication:
             client.close()
             self._changed()
 
-    async def _connect(self) -> None:
+    async def _connect(self, id: str) -> None:
         """Speak to the application's master; a new one has no containers, and is told of those that are wanted."""
         try:
-            found = await asyncio.to_thread(self._reach, self.client)
+            found = await asyncio.to_thread(self._reach, id, self.client)
         except Exception as error:  # noqa: BLE001  # it may have died a moment ago; asked again at once
-            logger.info("the master of %s cannot be reached: %s", self.id, error)
+            logger.info("the master of %s cannot be reached: %s", id, error)
             self._leave_master()
             where = f" on {self.report.node}" if self.report is not None and self.report.node else ""
             words = yarn_words.first_line(error)
@@ -294,10 +292,9 @@ class YarnApplication:
         self._to("running", None)
         self._changed()
 
-    def _reach(self, known: skein.ApplicationClient | None) -> skein.ApplicationClient:
+    def _reach(self, id: str, known: skein.ApplicationClient | None) -> skein.ApplicationClient:
         """Return a client of the master, `known` where that is the same one; in a thread."""
-        assert self.id is not None  # noqa: S101
-        client = self._driver.client.connect(self.id, wait=False, security=self._driver.security)
+        client = self._driver.client.connect(id, wait=False, security=self._driver.security)
         if known is not None and client.address == known.address:
             client.close()
             known.get_containers()

@@ -1,7 +1,7 @@
 """Logs of containers, brought from their nodes into the cluster's folder, where every face looks for them.
 
 A node keeps them until the application is over; they are brought when somebody asks, when a container is lost, from
-time to time, and before the end. After it, YARN itself has gathered the whole of them.
+time to time, and before the end.
 """
 
 from __future__ import annotations
@@ -44,6 +44,8 @@ class ContainerLogs:
         Who asks.
     scheme : str
         ``http`` or ``https``.
+    attempt : callable
+        Returns which master the application has.
     """
 
     def __init__(
@@ -54,11 +56,10 @@ class ContainerLogs:
         *,
         user: str,
         scheme: str = "http",
+        attempt: Callable[[], int] = lambda: 1,
     ) -> None:
         self._path_of, self._node_of, self._living = path_of, node_of, living
-        self._user, self._scheme = user, scheme
-        self.attempt: Callable[[], int] = lambda: 1
-        """Returns which master the application has."""
+        self._user, self._scheme, self._attempt = user, scheme, attempt
         self._brought: dict[str, float] = {}
         self._writing = threading.Lock()
 
@@ -80,7 +81,7 @@ class ContainerLogs:
         """Return the container whose log is wanted: an application's is its master's, the first of its attempt."""
         if not id.startswith("application_"):
             return id
-        return f"container_{id.removeprefix('application_')}_{max(1, self.attempt()):02d}_000001"
+        return f"container_{id.removeprefix('application_')}_{max(1, self._attempt()):02d}_000001"
 
     async def bring_all(self, ids: Collection[str] | None = None, limit: float = END_LIMIT) -> None:
         """Bring many, as far as they come within so many seconds."""

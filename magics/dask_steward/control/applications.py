@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -16,7 +15,6 @@ from dask_steward.managers.base import Unknown
 if TYPE_CHECKING:
     from dask_steward.managers.yarn import Application, Yarn
 
-_ID = re.compile(r"application_[0-9]+_[0-9]{4,}")
 #: Seconds until an application that was killed must have ended, and between two looks.
 KILL_LIMIT, LOOK = 30.0, 0.1
 
@@ -27,7 +25,11 @@ def is_application(text: str | None) -> bool:
     >>> is_application("application_1795256476310_0001"), is_application("application"), is_application(None)
     (True, False, False)
     """
-    return text is not None and _ID.fullmatch(text) is not None
+    if text is None or not text.startswith("application_"):
+        return False
+    from dask_steward.managers.yarn_parse import ID
+
+    return ID.fullmatch(text) is not None
 
 
 def cluster_of(id: str) -> Cluster | None:

@@ -15,7 +15,6 @@ from dask_steward.clusters.scheduler import security_of
 from dask_steward.clusters.security import KeysAside
 from dask_steward.clusters.systems import SchedulerStart, System
 from dask_steward.errors import SchedulerLost, StartFailed, StewardError, WrongState
-from dask_steward.imports import import_aside
 from dask_steward.keeper.belonging import Belonging
 from dask_steward.keeper.control import ControlSocket
 from dask_steward.keeper.ends import Ends
@@ -145,12 +144,10 @@ class Keeper:
             changed=self.changed,
         )
         agent.watch(self._joined, self._left)
-        ask = self.request.ask or {k: v for k, v in (profile.get("scale") or {}).items() if v is not None}
-        limits = self.request.adapt or profile.get("adapt")
-        workforce, units = self.system.workforce(site, ask)
+        limits = self.request.limits
+        workforce, units = self.system.workforce(site, self.request.asked)
         self.parts.workforce = workforce
-        # Limits that are asked for stand against the profile's size, unless a size is asked for, too.
-        if limits and not self.request.ask and (self.request.adapt or not ask):
+        if limits and self.request.begins_small:
             units = limits_of(limits).minimum
         self.facts.update(scheduler={"address": agent.address}, tls=tls)
         self._to("pending", "workers are asked for" if units else None)
@@ -161,8 +158,6 @@ class Keeper:
         self._in_background(self._watch())
         listen = str(profile.get("dashboard") or "socket")
         self.parts.pages = await self.system.pages(agent, security, listen, self.facts.dashboard_socket)
-        if getattr(agent, "scheduler", None) is not None:  # in this process, where graphs are unpickled
-            import_aside(self.request.imports)
         self.changed()
 
     def _scheduler_waits(self, why: str) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dask_steward.errors import StartFailed, StewardError
+from dask_steward.keeper.request import asked_size
 
 #: Why there is nothing to show of a system.
 _NO_JOBS = {
@@ -50,7 +51,7 @@ def _local(profile: Mapping[str, Any], ask: Mapping[str, Any]) -> dict[str, Any]
     from dask_steward.clusters.base import units_of
     from dask_steward.clusters.local import size_of
 
-    ask = ask or {key: value for key, value in (profile.get("scale") or {}).items() if value is not None}
+    ask = asked_size(ask, profile)
     workers = ask.get("workers")
     size = size_of(profile.get("options") or {}, int(workers) if workers is not None else None)
     unit = {"workers": 1, "cores": size.threads, "memory": size.memory or 0}

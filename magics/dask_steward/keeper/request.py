@@ -5,10 +5,16 @@ Plain JSON and the standard library: the keeper runs in the interpreter that a p
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from dask_steward.ledger.entries import Entry
+
+
+def asked_size(ask: Mapping[str, Any], profile: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the size that is asked for, else the profile's own; empty where nobody says one."""
+    return {key: value for key, value in (ask or profile.get("scale") or {}).items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -81,11 +87,24 @@ class Request:
         return float(found) if isinstance(found, int | float) and not isinstance(found, bool) else None
 
     @property
+    def asked(self) -> dict[str, Any]:
+        """The size that is asked for, else the profile's, in one unit; empty where nobody says one."""
+        return asked_size(self.ask, self.profile)
+
+    @property
+    def limits(self) -> dict[str, Any] | None:
+        """Limits, where the size is to follow the work: those asked for, else the profile's."""
+        return self.adapt or self.profile.get("adapt") or None
+
+    @property
+    def begins_small(self) -> bool:
+        """Whether the limits say with how many jobs to begin, and not the size.
+
+        Limits that are asked for stand against the profile's size, unless a size is asked for, too.
+        """
+        return bool(self.limits and not self.ask and (self.adapt or not self.asked))
+
+    @property
     def size(self) -> dict[str, Any]:
         """The size to begin with, in one unit; empty where nobody says it."""
-        ask = self.ask or {key: value for key, value in (self.profile.get("scale") or {}).items() if value is not None}
-        limits = self.adapt or self.profile.get("adapt")
-        # Limits that are asked for stand against the profile's size, unless a size is asked for, too.
-        if limits and not self.ask and (self.adapt or not ask):
-            return {"jobs": limits.get("minimum") or 0}
-        return dict(ask)
+        return {"jobs": (self.limits or {}).get("minimum") or 0} if self.begins_small else self.asked

@@ -19,7 +19,7 @@ from dask_steward.managers import yarn_conf, yarn_parse, yarn_staging
 from dask_steward.managers.base import JobState, JobStatus, Manager, NodeSize, Unknown
 from dask_steward.managers.yarn_http import Answer, Forbidden
 from dask_steward.managers.yarn_parse import ID, Application, Info, Largest, Lifetime, Node, Queue
-from dask_steward.managers.yarn_site import SITE, Site
+from dask_steward.managers.yarn_rm import REACHED, ResourceManager
 
 __all__ = ["Application", "Info", "Largest", "Lifetime", "Node", "Queue", "Yarn", "environment_of"]
 
@@ -45,10 +45,10 @@ def environment_of(profile: Mapping[str, Any]) -> dict[str, str]:
         found["addresses"] = [yarn_conf.normal(str(one)) for one in addresses]
     if options.get("user"):
         found["user"] = str(options["user"])
-    return {SITE: json.dumps(found)} if found else {}
+    return {REACHED: json.dumps(found)} if found else {}
 
 
-class Yarn(Site, Manager):
+class Yarn(ResourceManager, Manager):
     """The applications of one user on one YARN.
 
     Parameters

@@ -1,13 +1,10 @@
-"""Logs of containers: from the node while the application runs, gathered by YARN after its end."""
+"""Logs of containers, from their nodes while the application runs."""
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Mapping
 from urllib.parse import quote, urlencode
 
-from dask_steward.managers import command
 from dask_steward.managers.base import Unknown
 
 #: Most bytes of a log that are brought here.
@@ -56,36 +53,8 @@ def running(node: str, container: str, user: str, *, scheme: str = "http", timeo
     return "".join(texts) if texts else Unknown(f"the NodeManager at {node} has no log of {container}")
 
 
-def gathered(application: str, environment: Mapping[str, str], *, timeout: float) -> dict[str, str] | Unknown:
-    """Return by container the logs that YARN has gathered of an application that is over; it starts a Java process.
-
-    Parameters
-    ----------
-    application : str
-        Its id.
-    environment : mapping
-        What `Yarn.remembered` gave, over our own.
-    timeout : float
-        Seconds.
-    """
-    whole = {**os.environ, **environment}
-    path = command.find("yarn", whole.get("PATH", os.defpath))
-    if path is None:
-        return Unknown("there is no command yarn on the PATH, which reads gathered logs")
-    try:
-        done = command.run([path, "logs", "-applicationId", application], environment=whole, timeout=timeout)
-    except OSError as error:
-        return Unknown(f"yarn cannot be started: {error.strerror or error}")
-    found = {id: "".join(parts.values()) for id, parts in parse(done.out).items()}
-    if not found:
-        said = [line for line in (done.err + done.out).splitlines() if line.strip() and " INFO " not in line]
-        why = said[-1].strip() if said else "it says nothing"
-        return Unknown(f"yarn logs of {application}: {why}" if done.status is not None else "yarn logs does not end")
-    return found
-
-
 def parse(text: str) -> dict[str, dict[str, str]]:
-    r"""Return logs by container and name, from what the node or ``yarn logs`` writes.
+    r"""Return logs by container and name, from what the node writes.
 
     >>> parse("Container: container_1 on n1\nLogType:a.log\nLogLength:2\nLogContents:\nhi\nEnd of LogType:a.log\n")
     {'container_1': {'a.log': 'hi\n'}}

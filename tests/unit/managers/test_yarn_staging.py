@@ -20,11 +20,11 @@ NOTHING = {"PATH": "/nowhere"}
 def test_the_drivers_log_names_them(tmp_path: Path) -> None:
     (tmp_path / DRIVER_LOG).write_text(
         "26/11/21 23:04:47 INFO skein.Driver: Driver started, listening on 41515\n"
-        f"26/11/21 23:04:48 INFO skein.Driver: Uploading application resources to viewfs://fixture/user/root/.skein/{ID}\n"
+        f"26/11/21 23:04:48 INFO skein.Driver: Uploading application resources to viewfs://fixture/user/ada/.skein/{ID}\n"
         "26/11/21 23:04:48 INFO skein.Driver: Uploading application resources to hdfs://ns/user/root\n"
         "26/11/21 23:04:49 INFO skein.Driver: Submitting application...\n"
     )
-    assert places(str(tmp_path)) == {ID: f"viewfs://fixture/user/root/.skein/{ID}"}
+    assert places(str(tmp_path)) == {ID: f"viewfs://fixture/user/ada/.skein/{ID}"}
     assert places(str(tmp_path / "none")) == {}
 
 

@@ -15,7 +15,7 @@ from dask_steward.managers.yarn_command import Command
 from dask_steward.managers.yarn_http import CERTIFICATES, Answer, Forbidden, Web, certificates_of
 from dask_steward.managers.yarn_parse import Info, Largest, Node, Queue
 
-SITE = "DASK_STEWARD_YARN"
+REACHED = "DASK_STEWARD_YARN"
 """Variable of `Yarn.remembered`: addresses of the ResourceManagers, the user, and by which way they were reached."""
 
 KEPT = (
@@ -30,7 +30,7 @@ NODES_AGAIN = 5.0
 is told to end all containers."""
 
 
-class Site:
+class ResourceManager:
     """One YARN, as one user reaches it.
 
     Parameters
@@ -45,7 +45,7 @@ class Site:
         self.timeout = timeout
         given = dict(environment or {})
         self._environment = {**os.environ, **{name: given[name] for name in KEPT if name in given}}
-        told = _read_site(given.get(SITE) or os.environ.get(SITE))
+        told = _read_reached(given.get(REACHED) or os.environ.get(REACHED))
         self._properties: dict[str, str] = {}
         self._fault: str | None = None
         try:
@@ -63,10 +63,10 @@ class Site:
 
     def remembered(self) -> dict[str, str]:
         kept = {name: self._environment[name] for name in KEPT if name in self._environment}
-        return {**kept, SITE: json.dumps({"addresses": self.addresses, "user": self.user, "way": self.way})}
+        return {**kept, REACHED: json.dumps({"addresses": self.addresses, "user": self.user, "way": self.way})}
 
     def connection(self) -> dict[str, str]:
-        return {SITE: json.dumps({"addresses": self.addresses, "user": self.user})}
+        return {REACHED: json.dumps({"addresses": self.addresses, "user": self.user})}
 
     @property
     def properties(self) -> dict[str, str]:
@@ -185,11 +185,11 @@ def _me() -> str:
         return os.environ.get("USER", str(os.geteuid()))
 
 
-def _read_site(told: str | None) -> dict[str, Any]:
+def _read_reached(told: str | None) -> dict[str, Any]:
     if not told:
         return {}
     try:
         found = json.loads(told)
         return dict(found)
     except (ValueError, TypeError) as error:
-        raise ValueError(f"{SITE} cannot be read: {error}") from error
+        raise ValueError(f"{REACHED} cannot be read: {error}") from error

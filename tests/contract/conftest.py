@@ -13,17 +13,23 @@ import dask_steward as ds
 from tests.contract.site import PATIENCE, Site, profile_of
 from tests.support.yarn import check_empty, use_yarn
 
-SYSTEMS = ("local", "slurm", "ssh")
-"""On which each test is run that does not say it itself."""
+SYSTEMS = ("local", "slurm")
+"""On which each test is run that does not say it itself: processes of this machine, and a queue."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run a test on each system; on YARN, whose clusters take seconds, what tells something new there."""
+    """Run a test on each system that can tell something new.
+
+    Jobs on hosts and containers of YARN are held by what holds the jobs of a queue; a test that looks at what is theirs
+    is `also_on` them. What the system has no part in (following a computation) is `only_on` one.
+    """
     chosen = (mark.args[0] for mark in metafunc.definition.iter_markers("parametrize"))
     if "site" not in metafunc.fixturenames or "site" in chosen:
         return
-    also = ("yarn",) if metafunc.definition.get_closest_marker("on_yarn") else ()
-    metafunc.parametrize("site", [*SYSTEMS, *also], indirect=True, scope="module")
+    only = metafunc.definition.get_closest_marker("only_on")
+    also = metafunc.definition.get_closest_marker("also_on")
+    systems = [*(only.args if only else SYSTEMS), *(also.args if also else ())]
+    metafunc.parametrize("site", systems, indirect=True, scope="module")
 
 
 @pytest.fixture(scope="module")

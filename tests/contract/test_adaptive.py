@@ -93,6 +93,7 @@ def jobs_of(queue: Any, cluster: Any) -> set[str]:
     return {job.id for job in queue.jobs_with_tag(cluster.state["tag"], ended=True)}
 
 
+@pytest.mark.only_on("local")
 def test_a_pause_shorter_than_hold_changes_nothing_and_a_longer_one_keeps_the_results(
     site: Site, begin: Callable[..., Any], tmp_path: Path
 ) -> None:
@@ -117,6 +118,7 @@ def test_a_pause_shorter_than_hold_changes_nothing_and_a_longer_one_keeps_the_re
         until(lambda: asked(cluster) == 0)
 
 
+@pytest.mark.only_on("slurm")
 def test_jobs_of_two_processes_come_and_go_whole_and_nothing_runs_twice(
     site: Site, begin: Callable[..., Any], queue: Any, tmp_path: Path
 ) -> None:
@@ -140,6 +142,7 @@ def test_jobs_of_two_processes_come_and_go_whole_and_nothing_runs_twice(
         assert not cluster.state["losses"]
 
 
+@pytest.mark.only_on("slurm")
 def test_queued_jobs_are_supply_and_keep_their_places(
     begin: Callable[..., Any], queue: Any, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
@@ -166,6 +169,7 @@ def test_queued_jobs_are_supply_and_keep_their_places(
         assert jobs_of(queue, cluster) == mine
 
 
+@pytest.mark.only_on("slurm")
 def test_a_place_in_the_queue_is_given_up_after_patience(
     begin: Callable[..., Any], queue: Any, down: Callable[[], None]
 ) -> None:
@@ -220,6 +224,7 @@ def test_a_thousand_short_tasks_of_a_new_kind_are_few_jobs(site: Site, begin: Ca
     assert max(seen) <= 4  # however long the first one took to start: one where that is quick
 
 
+@pytest.mark.only_on("slurm")
 def test_a_few_long_tasks_of_a_new_kind_soon_have_their_jobs(site: Site, begin: Callable[..., Any]) -> None:
     cluster = begin(adapt=(0, 3))
     with Client(cluster) as client:
@@ -229,6 +234,7 @@ def test_a_few_long_tasks_of_a_new_kind_soon_have_their_jobs(site: Site, begin: 
         assert client.gather(work) == list(range(8))
 
 
+@pytest.mark.only_on("local")
 def test_a_running_task_keeps_its_job(site: Site, begin: Callable[..., Any], tmp_path: Path) -> None:
     cluster = begin(adapt=(2, 2))
     running(cluster, 2)
@@ -248,6 +254,7 @@ def test_a_running_task_keeps_its_job(site: Site, begin: Callable[..., Any], tmp
         assert client.gather(work) == [0, 1]
 
 
+@pytest.mark.only_on("slurm")
 def test_work_that_needs_a_resource_calls_for_the_group_that_has_it(begin: Callable[..., Any], queue: Any) -> None:
     big = {"resources": {"big": 1}, "options": {"cores": 1}}
     cluster = begin(jobs=1, set={"groups": {"large": big}})

@@ -34,6 +34,7 @@ def answer(*arguments: str) -> Any:
     return json.loads(shell(*arguments, "--json"))
 
 
+@pytest.mark.also_on("ssh")
 def test_a_life_in_the_shell(site: Site) -> None:
     import os
 
@@ -80,6 +81,7 @@ def test_what_python_started_the_shell_sees_and_ends(site: Site) -> None:
     ],
     ids=str,
 )
+@pytest.mark.only_on("local")
 def test_exit_codes(site: Site, arguments: tuple[str, ...], code: int) -> None:
     shell(*arguments, code=code)
 
@@ -100,6 +102,7 @@ def run(notebook: InteractiveShell, cell: str) -> Any:
     return notebook.run_cell(cell, store_history=False)
 
 
+@pytest.mark.also_on("ssh")
 def test_a_cell_runs_on_a_cluster_and_gives_it_back(site: Site, notebook: InteractiveShell) -> None:
     result = run(notebook, f"%%dask_cluster {site.system}\nfound = client.submit(sum, [1, 2, 3]).result(timeout=30)\n")
 

@@ -47,6 +47,7 @@ def test_scheduler_port_taken(site: Site) -> None:
     assert "\n" not in error.message
 
 
+@pytest.mark.also_on("ssh")
 def test_interface_unknown(site: Site) -> None:
     wrong: dict[str, Any] = {"options.interface": "nosuch0"}
     if site.system == "ssh":
@@ -58,9 +59,8 @@ def test_interface_unknown(site: Site) -> None:
     assert "lo" in error.message  # those that there are
 
 
+@pytest.mark.only_on("slurm")
 def test_wrong_partition_in_the_words_of_sbatch(site: Site) -> None:
-    if not site.on_queue:
-        pytest.skip("this host has no partitions")
 
     error = failure(site, set={"options.queue": "debgu"})
 
@@ -68,9 +68,8 @@ def test_wrong_partition_in_the_words_of_sbatch(site: Site) -> None:
     assert "invalid partition specified: debgu" in error.message
 
 
+@pytest.mark.only_on("slurm")
 def test_closed_partition_shows_its_reason_and_gives_the_place_back(site: Site) -> None:
-    if not site.on_queue:
-        pytest.skip("this host has no partitions")
 
     with pytest.raises(ds.StartFailed) as caught:
         site.start(set={"options.queue": "closed"}, wait=8)
@@ -78,6 +77,7 @@ def test_closed_partition_shows_its_reason_and_gives_the_place_back(site: Site) 
     assert "closed" in str(caught.value).lower() or "PartitionDown" in str(caught.value)
 
 
+@pytest.mark.also_on("ssh")
 def test_import_error_of_the_workers_with_their_last_words(site: Site) -> None:
     error = failure(site, set=site.preload("no_such_module_x"))
 
@@ -93,9 +93,8 @@ def test_an_interpreter_without_dask(site: Site, tmp_path: Path) -> None:
     assert "cannot import" in error.message
 
 
+@pytest.mark.only_on("slurm")
 def test_workers_of_an_interpreter_without_dask(site: Site, tmp_path: Path) -> None:
-    if not site.on_queue:
-        pytest.skip("workers of this host are forks of the keeper")
     python = bare_python(tmp_path / "bare")
 
     error = failure(site, set={"options.python": str(python)})

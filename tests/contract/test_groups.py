@@ -14,6 +14,8 @@ import dask_steward as ds
 from dask_steward.errors import UsageError
 from tests.contract.site import PATIENCE, Site, until
 
+pytestmark = pytest.mark.only_on("slurm")
+
 PROFILE = """\
 system: slurm
 scale: {jobs: 1}
@@ -33,8 +35,6 @@ groups:
 @pytest.fixture(scope="module")
 def site(site: Site) -> Site:
     """Slurm, with a profile of three groups."""
-    if not site.on_queue:
-        pytest.skip("only queue systems have groups")
     (site.profiles / "mixed.yaml").write_text(PROFILE)
     return site
 

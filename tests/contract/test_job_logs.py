@@ -15,6 +15,8 @@ import dask_steward as ds
 from dask_steward.errors import StartFailed
 from tests.contract.site import PATIENCE, Site, bare_python, until
 
+pytestmark = pytest.mark.only_on("slurm")
+
 #: What an orderly close must not leave in the log of a worker.
 NOISE = re.compile(r"Traceback|CommClosedError|\bERROR\b|\bCRITICAL\b|StreamClosed|Broken pipe|Killed", re.IGNORECASE)
 
@@ -22,8 +24,6 @@ NOISE = re.compile(r"Traceback|CommClosedError|\bERROR\b|\bCRITICAL\b|StreamClos
 @pytest.fixture(scope="module")
 def queue(site: Site) -> Site:
     """A system with jobs."""
-    if not site.on_queue:
-        pytest.skip("workers of this host log into the keeper's log")
     return site
 
 

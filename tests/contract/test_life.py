@@ -20,6 +20,7 @@ from tests.contract.site import PATIENCE, Site, until
 Begin = Callable[..., Any]
 
 
+@pytest.mark.also_on("ssh")
 def test_with_block_gives_everything_back(site: Site) -> None:
     with site.start() as cluster, Client(cluster) as client:
         assert client.submit(sum, [1, 2]).result(timeout=PATIENCE) == 3
@@ -30,7 +31,7 @@ def test_with_block_gives_everything_back(site: Site) -> None:
     site.assert_nothing_left()
 
 
-@pytest.mark.on_yarn
+@pytest.mark.also_on("ssh", "yarn")
 def test_with_block_gives_back_on_an_error(site: Site) -> None:
     with pytest.raises(ZeroDivisionError), site.start() as cluster:
         cluster.scale(1 // 0)
@@ -73,7 +74,7 @@ async def test_an_awaited_start_that_is_cancelled_leaves_nothing(site: Site) -> 
     site.assert_nothing_left()
 
 
-@pytest.mark.on_yarn
+@pytest.mark.also_on("ssh", "yarn")
 def test_client_shutdown_ends_the_cluster(site: Site, begin: Begin) -> None:
     cluster = begin()
     with Client(cluster) as client:
@@ -171,7 +172,7 @@ def test_a_client_of_a_cluster_that_is_still_starting(begin: Callable[..., Any])
         assert client.submit(sum, [1, 2]).result(timeout=PATIENCE) == 3
 
 
-@pytest.mark.on_yarn
+@pytest.mark.also_on("ssh", "yarn")
 def test_stop_by_somebody_else_while_it_starts(site: Site, begin: Begin) -> None:
     cluster = begin(wait=False)
 

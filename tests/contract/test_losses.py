@@ -17,9 +17,9 @@ from tests.contract.site import PATIENCE, Site, until
 from tests.support import leaks
 
 
+@pytest.mark.only_on("slurm")
 def test_a_job_that_somebody_cancels_is_told_with_a_reason_and_replaced(site: Site) -> None:
-    if site.slurm is None:
-        pytest.skip("no jobs")
+    assert site.slurm is not None
     with site.start() as cluster:
         cluster.wait_for_workers(2, timeout=PATIENCE)
         victim, other = sorted(one.id for one in ds.held())
@@ -40,9 +40,9 @@ def test_a_job_that_somebody_cancels_is_told_with_a_reason_and_replaced(site: Si
             assert client.submit(sum, [1]).result(timeout=PATIENCE) == 1
 
 
+@pytest.mark.only_on("slurm")
 def test_all_jobs_lost_is_no_end_of_the_cluster(site: Site) -> None:
-    if site.slurm is None:
-        pytest.skip("no jobs")
+    assert site.slurm is not None
     with site.start(jobs=1) as cluster:
         victim = ds.held()[0].id
         with Client(cluster) as client:
@@ -57,10 +57,10 @@ def test_all_jobs_lost_is_no_end_of_the_cluster(site: Site) -> None:
             assert future.result(timeout=PATIENCE) == 42
 
 
+@pytest.mark.only_on("slurm")
 def test_a_node_that_fails(site: Site) -> None:
     """Slurm starts its job again, where it is the same job, or it is lost and replaced; work goes on either way."""
-    if site.slurm is None:
-        pytest.skip("no jobs")
+    assert site.slurm is not None
     with site.start(jobs=1) as cluster:
         lost = ds.held()[0]
         node = next(job.node for job in site.slurm.queue() if job.id == lost.id)
@@ -82,9 +82,9 @@ def test_a_node_that_fails(site: Site) -> None:
             site.slurm.mend_node(node)
 
 
+@pytest.mark.only_on("slurm")
 def test_a_requeued_job_is_the_same_job(site: Site) -> None:
-    if site.slurm is None:
-        pytest.skip("no jobs")
+    assert site.slurm is not None
     with site.start(jobs=1) as cluster:
         (held,) = ds.held()
         before = {one["name"] for one in cluster.scheduler_info["workers"].values()}
@@ -98,9 +98,9 @@ def test_a_requeued_job_is_the_same_job(site: Site) -> None:
         assert cluster.state["losses"] == []
 
 
+@pytest.mark.only_on("slurm")
 def test_jobs_that_die_at_once_end_the_cluster_with_their_last_words(site: Site) -> None:
-    if site.slurm is None:
-        pytest.skip("no jobs")
+    assert site.slurm is not None
     with pytest.raises(ds.StartFailed) as caught:
         site.start(jobs=1, set={"options.job_script_prologue": ["echo no such module: dusk >&2", "exit 3"]})
 
@@ -110,10 +110,10 @@ def test_jobs_that_die_at_once_end_the_cluster_with_their_last_words(site: Site)
     site.assert_nothing_left()
 
 
+@pytest.mark.only_on("slurm")
 def test_jobs_that_begin_to_die_end_a_cluster_that_ran(site: Site) -> None:
     """Any number of processes a job: each job of two processes counts once."""
-    if site.slurm is None:
-        pytest.skip("no jobs")
+    assert site.slurm is not None
     stop = site.state / "stop"
     prologue = f"if [ -e {stop} ]; then echo out of licences >&2; exit 3; fi"
     cluster = site.start(
@@ -132,9 +132,9 @@ def test_jobs_that_begin_to_die_end_a_cluster_that_ran(site: Site) -> None:
         cluster.close()
 
 
+@pytest.mark.only_on("slurm")
 def test_a_queued_job_that_somebody_cancels_is_replaced(site: Site) -> None:
-    if site.slurm is None:
-        pytest.skip("no jobs")
+    assert site.slurm is not None
     with site.start(jobs=1) as cluster:
         site.slurm.run("scontrol", "update", "partition=debug", "state=down")
         try:
@@ -153,9 +153,9 @@ def test_a_queued_job_that_somebody_cancels_is_replaced(site: Site) -> None:
             site.slurm.run("scontrol", "update", "partition=debug", "state=up")
 
 
+@pytest.mark.only_on("slurm")
 def test_a_foreign_job_is_never_touched(site: Site) -> None:
-    if site.slurm is None:
-        pytest.skip("no jobs")
+    assert site.slurm is not None
     foreign = site.slurm.submit("exec sleep 600", name="somebody-else")
     try:
         with site.start(jobs=1):
@@ -166,7 +166,7 @@ def test_a_foreign_job_is_never_touched(site: Site) -> None:
         site.slurm.run("scancel", foreign)
 
 
-@pytest.mark.on_yarn
+@pytest.mark.also_on("ssh", "yarn")
 def test_a_worker_process_that_dies_comes_back(site: Site) -> None:
     with site.start(workers=1) as cluster:
         with Client(cluster) as client:
@@ -183,7 +183,7 @@ def test_a_worker_process_that_dies_comes_back(site: Site) -> None:
             assert client.submit(os.getpid).result(timeout=PATIENCE) != before
 
 
-@pytest.mark.on_yarn
+@pytest.mark.also_on("ssh", "yarn")
 def test_a_lost_keeper_is_shown_and_released(site: Site) -> None:
     with site.start() as cluster:
         state = cluster.state
@@ -204,7 +204,7 @@ def test_a_lost_guard_is_replaced(site: Site) -> None:
         assert cluster.state["state"] == "running"
 
 
-@pytest.mark.on_yarn
+@pytest.mark.also_on("ssh", "yarn")
 def test_keeper_and_guard_lost_in_one_instant_and_swept(site: Site) -> None:
     with site.start() as cluster:
         state = cluster.state

@@ -178,6 +178,7 @@ def test_an_owner_that_cannot_be_watched_is_refused_and_nothing_changes(site: Si
 # --- workers' processes -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.also_on("ssh")
 def test_workers_start_again_and_jobs_stay(site: Site, begin: Begin) -> None:
     cluster = begin()
     cluster.wait_for_workers(2, timeout=PATIENCE)

@@ -17,6 +17,9 @@ from distributed import Client
 import dask_steward as ds
 from tests.contract.site import PATIENCE, Site, until
 
+#: The scheduler alone follows what is computed: it is the same wherever the workers are.
+pytestmark = pytest.mark.only_on("local")
+
 Begin = Callable[..., Any]
 
 
@@ -159,6 +162,7 @@ def test_two_threads_of_one_person(client: Client) -> None:
     assert sorted(one["total"] for one in found) == [7, 9]
 
 
+@pytest.mark.only_on("local", "slurm")
 def test_an_error_has_its_task_worker_and_traceback(site: Site, client: Client) -> None:
     def breaks(number: int) -> int:
         if number == 3:
@@ -273,10 +277,9 @@ def test_what_is_no_computation_is_refused(client: Client, wrong: Any) -> None:
         ds.widgets.Progress(wrong, client=client)
 
 
+@pytest.mark.only_on("slurm")
 def test_workers_that_are_queued_are_why_it_waits(site: Site, begin: Begin) -> None:
     """Given a job that the queue does not start, then the computation waits for it, with the queue's own reason."""
-    if not site.on_queue:
-        pytest.skip("only a queue lets workers wait")
     cluster = begin(jobs=1, wait=False, set={"options.job_extra_directives": ["--hold"]})
     with cluster.get_client() as client:
         future = client.submit(sum, [1, 2])

@@ -44,7 +44,7 @@ def test_scale_in_any_unit(resized: Any, ask: dict[str, Any], workers: int) -> N
     assert size(resized, workers)["state"] == "running"
 
 
-@pytest.mark.on_yarn
+@pytest.mark.also_on("ssh", "yarn")
 def test_nothing_is_held_at_size_zero_and_the_cluster_still_runs(site: Site, resized: Any) -> None:
     resized.scale(0)
 
@@ -57,7 +57,7 @@ def test_nothing_is_held_at_size_zero_and_the_cluster_still_runs(site: Site, res
     size(resized, 1)
 
 
-@pytest.mark.on_yarn
+@pytest.mark.also_on("ssh", "yarn")
 def test_results_survive_a_scale_down(resized: Any) -> None:
     with Client(resized) as client:
         kept = client.map(lambda x: x * 2, range(40))
@@ -114,7 +114,7 @@ async def test_scale_on_an_event_loop(site: Site, resized: Any) -> None:
     assert handle.state["workers"]["running"] == 3
 
 
-@pytest.mark.on_yarn
+@pytest.mark.also_on("ssh", "yarn")
 def test_adapt_follows_the_work_and_scale_ends_it(resized: Any) -> None:
     resized.adapt(minimum=1, maximum=3, interval="200 ms", target_duration="50 ms", wait_count=2)
     assert {"minimum": 1, "maximum": 3}.items() <= resized.state["adapt"].items()
@@ -169,9 +169,8 @@ def test_start_adaptive(site: Site) -> None:
         size(cluster, 1)
 
 
+@pytest.mark.only_on("slurm")
 def test_several_processes_of_a_job_come_and_go_together(site: Site) -> None:
-    if not site.on_queue:
-        pytest.skip("a worker of this host is one process")
     with site.start(jobs=2, set={"options.processes": 2}) as cluster:
         state = size(cluster, 4)
         assert len({one["id"] for one in state["holdings"]}) == 2

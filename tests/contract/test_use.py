@@ -96,7 +96,7 @@ def inc(x: int) -> int:
 # --- the state --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.on_yarn
+@pytest.mark.also_on("ssh", "yarn")
 def test_state_has_every_field_with_its_type(site: Site, cluster: Any) -> None:
     state = until(lambda: (found := cluster.state)["threads"] == 4 and found)  # summed up once a second
 
@@ -118,7 +118,7 @@ def test_state_has_every_field_with_its_type(site: Site, cluster: Any) -> None:
     assert {state["keeper"]["pid"], state["guard"]["pid"]}.isdisjoint({os.getpid()})
 
 
-@pytest.mark.on_yarn
+@pytest.mark.also_on("ssh", "yarn")
 def test_the_ledger_alone_gives_the_same_fields(site: Site, cluster: Any) -> None:
     (entry,) = [one for one in site.entries() if one.id == cluster.id]
 
@@ -186,7 +186,7 @@ async def test_asynchronous_client(cluster: Any) -> None:
         assert await client.submit(inc, 2) == 3
 
 
-@pytest.mark.on_yarn
+@pytest.mark.also_on("ssh", "yarn")
 def test_comms_are_encrypted_and_keys_private(cluster: Any) -> None:
     info = cluster.connect_info()
 
@@ -202,7 +202,7 @@ def test_a_client_without_the_keys_is_not_let_in(cluster: Any) -> None:
         pytest.fail("connected without keys")
 
 
-@pytest.mark.on_yarn
+@pytest.mark.also_on("ssh", "yarn")
 def test_scheduler_info_has_all_workers(cluster: Any) -> None:
     info = cluster.scheduler_info
 
@@ -211,7 +211,7 @@ def test_scheduler_info_has_all_workers(cluster: Any) -> None:
     assert {worker["nthreads"] for worker in info["workers"].values()} == {2}
 
 
-@pytest.mark.on_yarn
+@pytest.mark.also_on("ssh", "yarn")
 def test_repr_is_short_and_says_what_matters(site: Site, cluster: Any) -> None:
     assert f"shared {site.system}" in repr(cluster)
     assert "running" in repr(cluster)
@@ -264,7 +264,7 @@ def test_dashboard_websocket_speaks_bokeh(pages: str) -> None:
     assert heard.startswith(b"HTTP/1.1 101")
 
 
-@pytest.mark.on_yarn
+@pytest.mark.also_on("ssh", "yarn")
 def test_no_page_listens_on_tcp(cluster: Any) -> None:
     keeper = cluster.state["keeper"]["pid"]
     sockets = {os.readlink(f"/proc/{keeper}/fd/{fd}") for fd in os.listdir(f"/proc/{keeper}/fd")}
@@ -299,7 +299,7 @@ def test_a_name_nobody_has_is_answered_with_the_nearest(cluster: Any) -> None:
         ds.get(cluster.name + "x")
 
 
-@pytest.mark.on_yarn
+@pytest.mark.also_on("ssh", "yarn")
 def test_held_names_every_holding(site: Site, cluster: Any) -> None:
     held = [one for one in ds.held() if one.cluster == cluster.id]
 
@@ -329,7 +329,7 @@ def test_held_names_every_holding(site: Site, cluster: Any) -> None:
     }
 
 
-@pytest.mark.on_yarn
+@pytest.mark.also_on("ssh", "yarn")
 def test_sweep_leaves_a_living_cluster_alone(cluster: Any) -> None:
     report = ds.sweep()
 
@@ -355,7 +355,7 @@ def test_a_name_that_no_shell_or_path_likes_is_refused(site: Site, name: str) ->
 # --- logs -------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.on_yarn
+@pytest.mark.also_on("ssh", "yarn")
 def test_logs_of_keeper_and_workers(cluster: Any) -> None:
     logs = cluster.get_logs()
 
@@ -365,14 +365,14 @@ def test_logs_of_keeper_and_workers(cluster: Any) -> None:
     assert "Scheduler at" in cluster.get_logs(keeper=True)["keeper"]
 
 
-@pytest.mark.on_yarn
+@pytest.mark.also_on("ssh", "yarn")
 def test_log_of_one_worker_by_name_and_address(cluster: Any) -> None:
     address, worker = next(iter(cluster.scheduler_info["workers"].items()))
 
     assert list(cluster.get_logs(worker=str(worker["id"]))) == list(cluster.get_logs(worker=address))
 
 
-@pytest.mark.on_yarn
+@pytest.mark.also_on("ssh", "yarn")
 def test_log_of_one_job(site: Site, cluster: Any) -> None:
     if not site.on_queue:
         assert cluster.get_logs(job="1") == {}

@@ -11,6 +11,8 @@ from distributed import Client, Future
 
 from tests.contract.site import PATIENCE, Site, until
 
+pytestmark = pytest.mark.only_on("slurm")
+
 #: Walltime of the jobs: Slurm's shortest.
 WALLTIME = "00:01:00"
 #: Seconds for which the work goes on: two generations of jobs and a half.
@@ -20,8 +22,6 @@ TASKS = 16
 
 @pytest.fixture
 def jobs(site: Site) -> dict[str, Any]:
-    if site.slurm is None:
-        pytest.skip("no walltimes")
     return {"set": {"options.walltime": WALLTIME, "options.cores": 2, "options.processes": 2}}
 
 

@@ -22,6 +22,8 @@ SHELL := bash
 
 # Relative, so that a clone works in any folder, blanks in its name included.
 PY := .venv/bin/python
+# A module's tests run in one process and share its clusters; the modules that wait for minutes come first.
+MODULES := --dist loadscope --no-loadscope-reorder
 NODE := PATH="$$PWD/node_modules/.bin:$$PATH"
 
 help:
@@ -44,25 +46,24 @@ demo: setup
 
 # Lint and quick tests come first: most mistakes are found within a minute.
 # The documentation is built by tests/docs. Where processes mostly wait for each other there are more of them than cores.
-# In the fault suite no more than two: it asks how soon after a death the
-# last job was gone.
+# In the fault suite fewer: it asks how soon after a death the last job was gone.
 test: system lint lint-lab
 	@$(NODE) jest --silent
-	@$(PY) -m pytest -n 2 --dist loadscope tests/unit tests/docs
+	@$(PY) -m pytest -n 3 $(MODULES) tests/unit tests/docs
 	@$(PY) -m tests.support.installed
-	@$(PY) -m pytest -n 4 --dist loadscope tests/server
-	@$(PY) -m pytest -n 2 --dist loadscope tests/ui tests/packaging
-	@$(PY) -m pytest -n 3 --dist loadscope tests/contract tests/faces tests/examples
-	@$(PY) -m pytest -n 2 --dist loadscope tests/faults
+	@$(PY) -m pytest -n 4 $(MODULES) tests/server
+	@$(PY) -m pytest -n 2 $(MODULES) tests/ui tests/packaging
+	@$(PY) -m pytest -n 4 $(MODULES) tests/contract tests/faces tests/examples
+	@$(PY) -m pytest -n 3 $(MODULES) tests/faults
 
 test-quick: setup
-	@$(PY) -m pytest -n 2 --dist loadscope tests/unit
+	@$(PY) -m pytest -n 3 $(MODULES) tests/unit
 
 test-lab: system lab
 	@$(NODE) jest
 	@$(PY) -m tests.support.installed
-	@$(PY) -m pytest -n 4 --dist loadscope tests/server
-	@$(PY) -m pytest -n 2 --dist loadscope tests/ui tests/packaging
+	@$(PY) -m pytest -n 4 $(MODULES) tests/server
+	@$(PY) -m pytest -n 2 $(MODULES) tests/ui tests/packaging
 
 test-accounting: accounting
 	@$(PY) -m pytest tests/accounting

@@ -110,6 +110,20 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         _require(*mark.args)
 
 
+# --- in which order ---------------------------------------------------------------------------------------------------
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where several run at once, begin with the modules that wait for minutes: the others fill the time beside them."""
+    if _is_worker(config):
+        long = {item.path for item in items if item.get_closest_marker("long")}
+        items.sort(key=lambda item: item.path not in long)
+
+
+def _is_worker(config: pytest.Config) -> bool:
+    return hasattr(config, "workerinput")
+
+
 # --- a state of its own -----------------------------------------------------------------------------------------------
 
 
@@ -199,10 +213,6 @@ def _drop_entries_without_line(error: BaseException | None, seen: set[int]) -> N
 
 
 # --- nothing is left behind -------------------------------------------------------------------------------------------
-
-
-def _is_worker(config: pytest.Config) -> bool:
-    return hasattr(config, "workerinput")
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:

@@ -12,7 +12,7 @@ from distributed import Client, Event, wait
 
 from tests.contract.site import PATIENCE, Site, until
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = [pytest.mark.long, pytest.mark.timeout(400)]
 #: Quick looks, and work that calls for many jobs.
 QUICK = {"interval": "100 ms", "target_duration": "200 ms"}
 #: Seconds for which nothing may change: dozens of looks.

@@ -20,7 +20,11 @@ import dask_steward as ds
 from dask_steward.ledger import holdings
 from tests.contract.site import PATIENCE, Site, until
 
-pytestmark = [pytest.mark.parametrize("site", ["slurm"], indirect=True, scope="module"), pytest.mark.timeout(240)]
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.parametrize("site", ["slurm"], indirect=True, scope="module"),
+    pytest.mark.timeout(240),
+]
 
 APART = """\
 title: The scheduler in a job of its own

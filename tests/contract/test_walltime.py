@@ -11,7 +11,7 @@ from distributed import Client, Future
 
 from tests.contract.site import PATIENCE, Site, until
 
-pytestmark = pytest.mark.only_on("slurm")
+pytestmark = [pytest.mark.long, pytest.mark.only_on("slurm")]
 
 #: Walltime of the jobs: Slurm's shortest.
 WALLTIME = "00:01:00"

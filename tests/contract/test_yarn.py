@@ -15,7 +15,11 @@ import dask_steward as ds
 from tests.contract.site import PATIENCE, Site, until
 from tests.support import leaks
 
-pytestmark = [pytest.mark.parametrize("site", ["yarn"], indirect=True, scope="module"), pytest.mark.timeout(240)]
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.parametrize("site", ["yarn"], indirect=True, scope="module"),
+    pytest.mark.timeout(240),
+]
 
 APART = {"options.deploy_mode": "remote", "options.scheduler_memory": "600 MB", "options.host": None}
 

@@ -19,6 +19,7 @@ from tests.support import environments
 from tests.support.yarn import PrivateYarn
 
 pytestmark = [
+    pytest.mark.long,
     pytest.mark.requires("yarn"),
     # The environment of the tests has packages besides, which a packed one need not have.
     pytest.mark.filterwarnings("ignore:Mismatched versions found"),

@@ -10,6 +10,8 @@ import pytest
 from tests.support.notebooks import Ran
 from tests.support.private_slurm import PrivateSlurm, missing
 
+pytestmark = pytest.mark.long
+
 #: 0² + 1² + … + 9999².
 SUM = 333283335000
 ASK = {"total": "total", "again": "again", "sums": "sums", "roots": "sorted(roots)", "wrong": "wrong"}

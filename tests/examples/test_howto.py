@@ -22,7 +22,7 @@ import dask_steward as ds
 from tests.faces.notebook import Notebook
 from tests.support.private_slurm import PrivateSlurm
 
-pytestmark = [pytest.mark.requires("slurm"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.long, pytest.mark.requires("slurm"), pytest.mark.timeout(300)]
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "docs" / "howto" / f"{name}.md" for name in ("slurm", "adaptive", "walltime", "discover", "batch")]

@@ -11,7 +11,7 @@ import pytest
 from tests.support.notebooks import Ran
 from tests.support.private_slurm import PrivateSlurm
 
-pytestmark = [pytest.mark.requires("slurm"), pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.long, pytest.mark.requires("slurm"), pytest.mark.timeout(400)]
 
 
 def test_a_day_on_slurm(play: Callable[..., Ran], queue: PrivateSlurm) -> None:

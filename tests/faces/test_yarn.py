@@ -22,7 +22,7 @@ from tests.support import environments
 from tests.support.dask_yarn_like import submitted
 from tests.support.private_yarn import PrivateYarn
 
-pytestmark = pytest.mark.requires("yarn")
+pytestmark = [pytest.mark.long, pytest.mark.requires("yarn")]
 
 Answer = Callable[..., Any]
 

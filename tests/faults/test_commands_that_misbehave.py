@@ -24,7 +24,7 @@ from tests.faults.misbehaving import FACES, KINDS, LANDS, Kind, Play, playing
 from tests.faults.stage import wait_until
 from tests.support.private_slurm import PrivateSlurm
 
-pytestmark = [pytest.mark.requires("slurm"), pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.long, pytest.mark.requires("slurm"), pytest.mark.timeout(240)]
 
 PLAYERS = 8
 """Plays at once: two cores, but nearly all of the time is waiting."""

@@ -13,7 +13,7 @@ from tests.faults.stage import NODE_SECONDS, NOISE, SlurmStage, Started, wait_un
 from tests.support import leaks
 from tests.support.commands import Faults
 
-pytestmark = pytest.mark.requires("slurm")
+pytestmark = [pytest.mark.long, pytest.mark.requires("slurm")]
 
 SLOW = 2.5
 """Seconds that a slow sbatch takes: the guard has looked and found nothing by then."""

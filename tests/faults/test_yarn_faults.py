@@ -22,7 +22,7 @@ from tests.support import leaks
 from tests.support.private_yarn import PrivateYarn
 from tests.support.yarn import check_empty, use_yarn
 
-pytestmark = [pytest.mark.requires("yarn", "procfs"), pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.long, pytest.mark.requires("yarn", "procfs"), pytest.mark.timeout(240)]
 
 GONE = 2.0
 """Seconds after a death in which the application must have ended, with every process of its containers."""

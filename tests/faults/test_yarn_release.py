@@ -29,7 +29,7 @@ from tests.faults.stage import wait_until
 from tests.support import leaks
 from tests.support.private_yarn import PrivateYarn
 
-pytestmark = pytest.mark.requires("yarn", "procfs")
+pytestmark = [pytest.mark.long, pytest.mark.requires("yarn", "procfs")]
 
 
 class Left:

@@ -109,6 +109,7 @@ def test_no_interpreter(site: Site) -> None:
     assert error.field == "python"
 
 
+@pytest.mark.only_on("local")
 def test_unknown_profile(site: Site) -> None:
     before = len(site.entries())
 
@@ -120,6 +121,7 @@ def test_unknown_profile(site: Site) -> None:
     assert len(site.entries()) == before
 
 
+@pytest.mark.only_on("local")
 def test_unknown_option_is_told_before_anything_starts(site: Site) -> None:
     before = len(site.entries())
 
@@ -140,6 +142,7 @@ def test_unknown_option_is_told_before_anything_starts(site: Site) -> None:
     ],
     ids=str,
 )
+@pytest.mark.only_on("local")
 def test_wrong_arguments(site: Site, options: dict[str, Any], word: str) -> None:
     before = len(site.entries())
 
@@ -188,6 +191,7 @@ def test_a_bad_preload_is_the_keepers_death_for_nobody(site: Site, tmp_path: Pat
     assert error.message
 
 
+@pytest.mark.only_on("local")
 def test_a_state_folder_that_is_a_file(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "file"
     folder.write_text("not a folder")
@@ -199,6 +203,7 @@ def test_a_state_folder_that_is_a_file(site: Site, tmp_path: Path, monkeypatch: 
     monkeypatch.undo()
 
 
+@pytest.mark.only_on("local")
 def test_a_runtime_folder_that_is_open_to_others(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     # Short, since a path that is too long for a socket is passed over.
     with tempfile.TemporaryDirectory(prefix="dsk-o", dir="/tmp") as base, monkeypatch.context() as patch:

@@ -40,6 +40,7 @@ def test_with_block_gives_back_on_an_error(site: Site) -> None:
     site.assert_nothing_left()
 
 
+@pytest.mark.only_on("local")
 @pytest.mark.asyncio
 async def test_async_with(site: Site) -> None:
     async with site.start(asynchronous=True) as cluster, Client(cluster, asynchronous=True) as client:
@@ -49,6 +50,7 @@ async def test_async_with(site: Site) -> None:
     site.assert_nothing_left()
 
 
+@pytest.mark.only_on("local")
 @pytest.mark.asyncio
 async def test_await_then_close(site: Site) -> None:
     cluster = await site.start(asynchronous=True)
@@ -84,6 +86,7 @@ def test_client_shutdown_ends_the_cluster(site: Site, begin: Begin) -> None:
     site.assert_nothing_left()
 
 
+@pytest.mark.only_on("local")
 def test_close_twice_and_from_another_handle(begin: Begin) -> None:
     cluster = begin()
     other = ds.get(cluster.id)
@@ -95,6 +98,7 @@ def test_close_twice_and_from_another_handle(begin: Begin) -> None:
     assert cluster.state["state"] == "stopped"
 
 
+@pytest.mark.only_on("local")
 def test_two_close_at_once(site: Site, begin: Begin) -> None:
     cluster = begin()
     handles = [cluster, ds.get(cluster.id), ds.get(cluster.id)]
@@ -109,6 +113,7 @@ def test_two_close_at_once(site: Site, begin: Begin) -> None:
     site.assert_nothing_left()
 
 
+@pytest.mark.only_on("local")
 def test_letting_go_of_the_handle_does_not_end_the_cluster(begin: Begin) -> None:
     cluster = begin()
     id = cluster.id
@@ -138,6 +143,7 @@ def test_after_the_end(site: Site, begin: Begin) -> None:
     assert not any(os.path.exists(path) for path in tls.values())
 
 
+@pytest.mark.only_on("local")
 def test_stream_ends_with_the_final_state(begin: Begin) -> None:
     cluster = begin()
     seen: list[str] = []
@@ -152,6 +158,7 @@ def test_stream_ends_with_the_final_state(begin: Begin) -> None:
     assert seen[-1] == "stopped"
 
 
+@pytest.mark.only_on("local")
 def test_default_names_are_numbered(site: Site, begin: Begin) -> None:
     first, second = begin(wait=False), begin(wait=False)
 
@@ -192,6 +199,7 @@ def test_progress_is_told(site: Site, begin: Begin) -> None:
     assert told[-1]["workers"]["asked"] == 2
 
 
+@pytest.mark.only_on("local")
 def test_an_error_while_progress_is_shown_leaves_nothing(site: Site) -> None:
     def fail(state: dict[str, Any]) -> None:
         raise ArithmeticError(state["state"])
@@ -213,6 +221,7 @@ def test_set_overrides_the_profile(begin: Begin) -> None:
     assert link.startswith("http://127.0.0.1:")
 
 
+@pytest.mark.only_on("local")
 def test_dashboard_off(begin: Begin) -> None:
     cluster = begin(workers=1, set={"dashboard": "off"})
 
@@ -231,6 +240,7 @@ def test_without_tls(begin: Begin) -> None:
 # --- what it belongs to -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.only_on("local")
 def test_owner_is_another_process(site: Site, begin: Begin) -> None:
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as owner:
         cluster = begin(tenure="process", owner_pid=owner.pid)
@@ -245,6 +255,7 @@ def test_owner_is_another_process(site: Site, begin: Begin) -> None:
     site.assert_nothing_left()
 
 
+@pytest.mark.only_on("local")
 def test_an_owner_that_is_not_there_is_refused(site: Site) -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as gone:
         gone.wait()
@@ -256,6 +267,7 @@ def test_an_owner_that_is_not_there_is_refused(site: Site) -> None:
     assert len(site.entries()) == before
 
 
+@pytest.mark.only_on("local")
 def test_detached_needs_a_limit(site: Site) -> None:
     with pytest.raises(ds.UsageError, match="idle_timeout or time_to_live"):
         site.start(tenure="detached")

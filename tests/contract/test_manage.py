@@ -42,6 +42,7 @@ def person() -> Iterator[Callable[[], subprocess.Popen[bytes]]]:
 # --- name -------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.only_on("local")
 def test_a_new_name_holds_in_every_face_and_after_the_end(site: Site, begin: Begin) -> None:
     cluster = begin(name=f"first of {site.system}", workers=0)
     other = ds.get(cluster.id)
@@ -57,6 +58,7 @@ def test_a_new_name_holds_in_every_face_and_after_the_end(site: Site, begin: Beg
     assert cluster.state["name"] == f"second of {site.system}"
 
 
+@pytest.mark.only_on("local")
 @pytest.mark.parametrize("name", ["", " x", "a/b", "-x", "x" * 65, "line\nbreak", 7], ids=str)
 def test_a_name_that_is_none_is_refused(site: Site, cluster: Any, name: Any) -> None:
     with pytest.raises(ds.UsageError, match="1 to 64 printable characters"):
@@ -64,6 +66,7 @@ def test_a_name_that_is_none_is_refused(site: Site, cluster: Any, name: Any) -> 
     assert cluster.name == f"shared {site.system}"
 
 
+@pytest.mark.only_on("local")
 def test_a_name_that_another_one_has_is_refused(site: Site, cluster: Any, begin: Begin) -> None:
     other = begin(name=f"other {site.system}", workers=0)
 
@@ -157,6 +160,7 @@ def test_a_detached_cluster_outlives_its_owner_until_its_limit(
     assert "idle_timeout" in cluster.state["reason"]
 
 
+@pytest.mark.only_on("local")
 def test_an_owner_that_cannot_be_watched_is_refused_and_nothing_changes(site: Site, cluster: Any) -> None:
     before = cluster.state
     call = cluster._call()

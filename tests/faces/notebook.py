@@ -15,8 +15,9 @@ from queue import Empty
 from typing import Any, TypeVar
 
 from jupyter_client.blocking.client import BlockingKernelClient
-from jupyter_client.manager import KernelManager
 from jupyter_core.utils import ensure_event_loop
+
+from tests.support.kernels import KernelManager
 
 #: Seconds that any cell of a test may take.
 LIMIT = 60.0

@@ -27,6 +27,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 import dask_steward as ds
 from tests.faces.conftest import Shell
 from tests.faces.notebook import LIMIT, Notebook
+from tests.support.kernels import AsyncKernelManager
 
 pytestmark = pytest.mark.usefixtures("clean")
 
@@ -127,7 +128,9 @@ def test_fifty_displays_leave_nothing_in_the_kernel(notebook: Notebook) -> None:
 
 def saved(*cells: str) -> nbformat.NotebookNode:
     notebook = new_notebook(cells=[new_code_cell(cell) for cell in ("%load_ext dask_steward", NAP, *cells)])
-    NotebookClient(notebook, timeout=LIMIT, kernel_name="python3", allow_errors=True).execute()
+    NotebookClient(
+        notebook, timeout=LIMIT, kernel_name="python3", allow_errors=True, kernel_manager_class=AsyncKernelManager
+    ).execute()
     return notebook
 
 

@@ -9,6 +9,7 @@ from nbclient.exceptions import CellExecutionError
 from nbformat.v4 import new_code_cell, new_notebook
 
 import dask_steward as ds
+from tests.support.kernels import AsyncKernelManager
 
 pytestmark = pytest.mark.usefixtures("clean")
 
@@ -16,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("clean")
 def execute(*cells: str) -> tuple[nbformat.NotebookNode, CellExecutionError | None]:
     notebook = new_notebook(cells=[new_code_cell(cell) for cell in ("%load_ext dask_steward", *cells)])
     try:
-        NotebookClient(notebook, timeout=60, kernel_name="python3").execute()
+        NotebookClient(notebook, timeout=60, kernel_name="python3", kernel_manager_class=AsyncKernelManager).execute()
     except CellExecutionError as error:
         return notebook, error
     return notebook, None

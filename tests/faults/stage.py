@@ -18,12 +18,11 @@ from pathlib import Path
 from queue import Empty
 from typing import Any
 
-from jupyter_client.manager import KernelManager
-
 import dask_steward as ds
 from dask_steward.ledger import entries
 from dask_steward.ledger.entries import Entry
 from tests.support import leaks
+from tests.support.kernels import KernelManager
 from tests.support.private_slurm import Job, PrivateSlurm
 
 LIMIT = 60.0

@@ -13,7 +13,6 @@ import pytest
 
 import dask_steward as ds
 from tests.faults.stage import Stage, wait_until
-from tests.support import leaks
 from tests.support.private_sshd import PrivateSshd
 
 pytestmark = pytest.mark.requires("sshd")
@@ -52,7 +51,7 @@ def refused(
     with pytest.raises(ds.StartFailed) as caught:
         ds.start("wrong")
     assert time.monotonic() - began < SOON
-    assert leaks.marked("DASK_STEWARD_SSH") == []
+    assert sshd.processes() == []
     assert ds.held() == []
     assert ds.clusters() == []
     assert "\n" not in str(caught.value)
@@ -142,7 +141,7 @@ def test_one_host_of_two_is_wrong(stage: Stage, sshd: PrivateSshd) -> None:
         wait_until("the reason is told", lambda: words in str(cluster.state["reason"]))
         assert any("no-such-host.invalid" in one for one in state["warnings"])
     assert cluster.state["state"] == "stopped"
-    assert leaks.marked("DASK_STEWARD_SSH") == []
+    assert sshd.processes() == []
 
 
 def test_more_jobs_than_hosts(stage: Stage, sshd: PrivateSshd) -> None:

@@ -15,6 +15,8 @@ from typing import Any
 import nbformat
 from nbclient import NotebookClient
 
+from tests.support.kernels import AsyncKernelManager
+
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples"
 
@@ -104,7 +106,9 @@ def run(
     )
     cells = list(notebook.cells)
     notebook.cells = [*cells[: place + 1], given, *cells[place + 1 :], asked]
-    client = NotebookClient(notebook, timeout=limit, resources={"metadata": {"path": str(folder)}})
+    client = NotebookClient(
+        notebook, timeout=limit, resources={"metadata": {"path": str(folder)}}, kernel_manager_class=AsyncKernelManager
+    )
     # ipykernel warns at each start that its ports on loopback are not encrypted.
     client.extra_arguments = ["--log-level=ERROR"]
     # A terminal of whoever runs this is not that of the notebook.

@@ -18,9 +18,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.support import leaks
+
 SBIN = "/usr/sbin:/sbin"
 READY = 20.0
 """Seconds until it must answer."""
+
+_MINE = "DASK_STEWARD_TEST_SSHD"
+"""In the environment of every session: whose it is, since several daemons may run beside each other."""
 
 # PR_SET_PDEATHSIG = 1: the daemon dies with the thread that started it, in its own process group (no Ctrl-C for it).
 _CHILD = (
@@ -75,14 +80,14 @@ class PrivateSshd:
         self.port = _free_port(self.hosts)
         self.believe()
         listen = "\n".join(f"ListenAddress {host}" for host in self.hosts)
-        variables = " ".join(f"{name}={value}" for name, value in self.variables.items())
+        variables = " ".join(f"{name}={value}" for name, value in {**self.variables, _MINE: self.folder}.items())
         (self.folder / "sshd_config").write_text(
             _CONFIG.format(
                 port=self.port,
                 listen=listen,
                 folder=self.folder,
                 user=getpass.getuser(),
-                variables=f"SetEnv {variables}" if variables else "",
+                variables=f"SetEnv {variables}",
             )
         )
         try:
@@ -123,6 +128,10 @@ class PrivateSshd:
             self._daemon.kill()
             self._daemon.wait()
             self._daemon = None
+
+    def processes(self) -> list[leaks.Process]:
+        """Return what Dask Steward's jobs have on its hosts: all of them, and none of another daemon's."""
+        return leaks.marked("DASK_STEWARD_SSH", f"{_MINE}={self.folder}")
 
     @property
     def log(self) -> str:

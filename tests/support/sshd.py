@@ -27,6 +27,6 @@ def sshd_of_the_run(require: Callable[..., None]) -> Iterator[PrivateSshd]:
 def sshd(sshd_of_the_run: PrivateSshd) -> Iterator[PrivateSshd]:
     """The run's daemon; a process of ours that a test leaves on a host is an error of that test."""
     yield sshd_of_the_run
-    left = leaks.marked("DASK_STEWARD_SSH")
+    left = sshd_of_the_run.processes()
     leaks.kill(left)
     assert not left, f"processes outlived their cluster on a host (now killed): {[str(one) for one in left]}"

@@ -17,7 +17,7 @@ import pytest
 
 import dask_steward as ds
 from dask_steward.ledger import holdings
-from tests.faults.stage import NOISE, Stage, Started, wait_until
+from tests.faults.stage import NOISE, Stage, Started, frozen, wait_until
 from tests.support import leaks
 from tests.support.private_yarn import PrivateYarn
 from tests.support.yarn import check_empty, use_yarn
@@ -113,6 +113,15 @@ def _driver(started: Started) -> list[leaks.Process]:
     return [one for one in leaks.marked(f"DASK_STEWARD_CLUSTER={started.id}") if "skein.Driver" in one.command]
 
 
+def masters(site: PrivateYarn, id: str) -> list[leaks.Process]:
+    """Return the Java of an application's master."""
+    return [one for one in site.containers(id) if one.command.split(" ")[0].endswith("java")]
+
+
+def is_worker(process: leaks.Process) -> bool:
+    return "dask_spec" in process.command
+
+
 def kill(started: Started, victim: str) -> float:
     """Kill something of a cluster; return when (monotonic)."""
     driver = _driver(started)
@@ -183,7 +192,7 @@ def test_a_cluster_ends_with_the_master_that_has_its_scheduler(stage: Stage, sit
     started = running(stage, "remote")
     id = site.with_tag(started.tag)[0].id
     now = time.monotonic()
-    assert leaks.kill(one for one in site.containers(id) if one.command.split(" ")[0].endswith("java"))
+    assert leaks.kill(masters(site, id))
     wait_until(f"it says so\n{started.log()}", lambda: started.ended() or started.state["state"] == "failed")
     gone(stage, site, started, "application with the scheduler in it; master: kill", now, 20.0)
     crossed_out(started)
@@ -249,15 +258,31 @@ def test_a_submit_in_flight_is_given_back(stage: Stage, site: PrivateYarn, victi
     assert site.staging() == []
 
 
-def test_a_cluster_without_its_driver_still_works_and_ends(stage: Stage, site: PrivateYarn) -> None:
+def test_a_driver_that_died_and_a_master_that_stands_still(stage: Stage, site: PrivateYarn) -> None:
+    """Given no driver and a frozen master, then the state says so, it goes on with the master, and ends without it."""
     started = running(stage)
     assert leaks.kill(_driver(started))
     assert started.kernel is not None
     assert "42" in started.kernel.run("print(c.get_client().submit(lambda: 42).result())")
+    id = site.with_tag(started.tag)[0].id
+    (master,) = masters(site, id)
+
+    with frozen(master.pid):
+        started.kernel.run("c.scale(3)")
+        wait_until("it says so", lambda: "does not answer: it stands still" in (started.state["reason"] or ""))
+        assert started.running == 2
+    wait_until(f"there are three\n{started.log()}", lambda: started.running == 3)
+    assert started.state["reason"] is None
+    # What was asked for without an answer is not there twice.
+    wait_until("three containers", lambda: len([one for one in site.containers(id) if is_worker(one)]) == 3)
+    assert [one.pid for one in masters(site, id)] == [master.pid]
+
+    os.kill(master.pid, signal.SIGSTOP)
     now = time.monotonic()
     ds.get(started.id).close()
-    gone(stage, site, started, "driver: kill, then an orderly end", now, 15.0)
+    gone(stage, site, started, "driver: kill, master: stop, then an orderly end", now, 15.0)
     assert started.ended()
+    assert site.staging() == []
 
 
 def test_another_master_takes_the_place_of_one_that_died(stage: Stage, site: PrivateYarn) -> None:
@@ -265,12 +290,11 @@ def test_another_master_takes_the_place_of_one_that_died(stage: Stage, site: Pri
     started = running(stage)
     id = site.with_tag(started.tag)[0].id
     before = {one.pid for one in site.containers(id)}
-    masters = [one for one in site.containers(id) if one.command.split(" ")[0].endswith("java")]
     now = time.monotonic()
-    assert leaks.kill(masters)
+    assert leaks.kill(masters(site, id))
 
     def again() -> bool:
-        fresh = [one for one in site.containers(id) if one.pid not in before and "dask_spec" in one.command]
+        fresh = [one for one in site.containers(id) if one.pid not in before and is_worker(one)]
         return len(fresh) >= 2 and started.running == 2
 
     wait_until("two new workers", again, 90)
@@ -308,7 +332,7 @@ def test_a_resourcemanager_that_is_away_for_20_s(
     kept = running(stage)
     use_yarn(yarn, monkeypatch)
     lost = running(stage)
-    workers = {one.pid for one in site.containers() if "dask_spec" in one.command}
+    workers = {one.pid for one in site.containers() if is_worker(one)}
     for one in (site, yarn):
         one.kill("rm")
     with contextlib.suppress(AssertionError):
@@ -320,7 +344,7 @@ def test_a_resourcemanager_that_is_away_for_20_s(
     gone(stage, yarn, lost, "RM: kill, back after 20 s without memory", time.monotonic(), 30.0)
     crossed_out(lost)
     wait_until("the other one goes on", lambda: kept.state["state"] == "running" and kept.running == 2, 60)
-    assert {one.pid for one in site.containers() if "dask_spec" in one.command} == workers
+    assert {one.pid for one in site.containers() if is_worker(one)} == workers
     since = kill(kept, "kernel")
     gone(stage, site, kept, "RM: kill, back after 20 s; then kernel: kill", since)
     crossed_out(kept)

@@ -63,6 +63,16 @@ def first_line(text: object) -> str:
     return found.rstrip(".")
 
 
+def is_silence(error: BaseException) -> bool:
+    """Tell whether an error of skein's means that nobody answered in time, and not that nobody is there."""
+    return isinstance(error, TimeoutError)  # skein's own is one
+
+
+def master(report: Application | None) -> str:
+    """Return what an application's master is called, with its node where that is known."""
+    return f"its master on {report.node}" if report is not None and report.node else "its master"
+
+
 def refusal(error: BaseException, queue: str) -> Refusal:
     """Return why a submit failed, from what skein raised."""
     said = first_line(error)

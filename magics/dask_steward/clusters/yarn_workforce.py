@@ -97,7 +97,8 @@ class YarnWorkforce(QueueWorkforce):
 
     @property
     def may_submit(self) -> bool:
-        return self.application.client is not None or self._containers.awaits_first
+        application = self.application
+        return (application.client is not None and application.silent is None) or self._containers.awaits_first
 
     def heard(self, event: Event) -> None:
         if event.key == KEY:

@@ -169,6 +169,9 @@ def over(application: Application) -> str:
         return "YARN ended it: its lifetime was over, and nobody had put that off"
     said = first_line(text) if text else ""
     native = application.state.lower()
+    killed = next((words for pattern, words in _KILLED[:2] if re.search(pattern, text)), None)
+    if killed is not None:
+        return f"{native}: its master was {killed}{_used(text, killed)}"
     if application.state == "FINISHED" and application.final_status not in ("SUCCEEDED", "UNDEFINED", "", None):
         native = f"finished as {application.final_status.lower()}"
     return f"{native}: {said}" if said else native
@@ -179,17 +182,17 @@ def cannot_call(application: Application) -> bool:
     return re.search(r"driver failed with exit code 69\b", application.diagnostics or "") is not None
 
 
+#: How YARN says it of an application's master; of a worker's container skein passes on only the numbers.
+_BEYOND = r"(?i:beyond (?:the )?'?{0}'? memory)|[\d.]+ [KMG]B of [\d.]+ [KMG]B {0} memory used\s*$"
 _KILLED = (
-    (
-        r"running beyond (?:the '?PHYSICAL'? |physical )?memory limits?|beyond (?:the )?'?PHYSICAL'? memory",
-        "killed by YARN: it used more memory than it had asked for",
-    ),
-    (r"beyond (?:the )?'?VIRTUAL'? memory", "killed by YARN: it used more virtual memory than its site allows"),
+    (_BEYOND.format("physical"), "killed by YARN: it used more memory than it had asked for"),
+    (_BEYOND.format("virtual"), "killed by YARN: it used more virtual memory than its site allows"),
     (r"preempt", "taken away by YARN for another queue"),
     (r"released on a \*lost\* node|lost node|node.*lost", "its node was lost"),
     (r"[Ii]nvalid resource request", "YARN has no node for what a container asks for"),
     (r"changed on src filesystem", "a file that it needs was changed after the start"),
 )
+_USED = re.compile(r"([\d.]+ [KMG]B of [\d.]+ [KMG]B) (physical|virtual) memory used")
 _EXIT = re.compile(r"(?:exitCode[:=]\s*|exit code\s*(?:of |: ?)?|exited with (?:status|code) )(-?\d+)", re.IGNORECASE)
 
 
@@ -210,7 +213,7 @@ def container_end(state: str, message: str) -> str:
     """Return why a container is over."""
     for pattern, words in _KILLED:
         if re.search(pattern, message):
-            return words
+            return f"{words}{_used(message, words)}"
     code = exit_code(message)
     if code is not None:
         return f"it ended by {code}" if code.startswith("signal") else f"it ended with exit status {code}"
@@ -220,6 +223,13 @@ def container_end(state: str, message: str) -> str:
         return "it ended with an error"
     said = first_line(message) if message.strip() else ""
     return f"{state.lower()}: {said}" if said else state.lower()
+
+
+def _used(message: str, words: str) -> str:
+    """Return how much of how much memory was used, where it was killed for that."""
+    kind = "virtual" if "virtual" in words else "physical"
+    found = next((one for one in _USED.finditer(message) if one[2] == kind), None)
+    return f" ({found[1]})" if found is not None and "memory" in words else ""
 
 
 _VAGUE = "Container failed during execution"

@@ -12,6 +12,7 @@ import pytest
 from distributed import Client
 
 import dask_steward as ds
+from dask_steward.control import log_parts
 from tests.contract.site import PATIENCE, Site, until
 from tests.support import leaks
 
@@ -192,10 +193,12 @@ def test_a_scheduler_in_the_applications_master(site: Site, apart: Callable[...,
 
 
 def test_a_scheduler_in_the_master_goes_with_its_keeper(site: Site, apart: Callable[..., Any]) -> None:
+    """Given nobody who could bring logs before the end, then faces show what YARN has gathered after it."""
     assert site.yarn is not None
     cluster = apart()
     state = cluster.state
     (application,) = holding(cluster, "application")
+    (container,) = holding(cluster, "container")
     began = time.monotonic()
     os.kill(state["guard"]["pid"], signal.SIGSTOP)
     os.kill(state["keeper"]["pid"], signal.SIGKILL)
@@ -206,3 +209,14 @@ def test_a_scheduler_in_the_master_goes_with_its_keeper(site: Site, apart: Calla
     # By the line in its master alone.
     assert time.monotonic() - began < 20
     ds.sweep()
+    # Whatever was there when the keeper died is no help.
+    for path in (site.state / "dask-steward" / "clusters" / cluster.id / "logs").iterdir():
+        path.unlink()
+    until(lambda: site.yarn.ask(f"/apps/{application['id']}")[1]["app"]["logAggregationStatus"] == "SUCCEEDED")
+    listed = log_parts.all_of(cluster.id)
+    assert listed.missing is None
+    assert {application["id"], container["id"]} < {one.name for one in listed.logs}
+    logs = cluster.get_logs(tail=1000)
+    assert "Scheduler at" in logs[application["id"]]
+    assert "distributed.worker" in logs[container["id"]]
+    assert "LogType" not in logs[container["id"]]

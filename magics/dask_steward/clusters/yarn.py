@@ -214,16 +214,21 @@ class YarnSystem(LinedSystem):
         if self._remote is not None:
             containers.environment = yarn_scheduler.variables(self._remote.address)
         made.belong(application, containers, plan.restarts, plan.spec.services[yarn_spec.WORKER])
+
+        def mine() -> list[str]:
+            # The scheduler's, where that is in the master; else there is only the line in it.
+            return [application.id] if self._remote is not None and application.id is not None else []
+
         self._logs = logs = ContainerLogs(
             super().log_of,
             lambda id: application.node_web if id == application.id else containers.node_of(id),
-            lambda: [job.id for job in made.roster.holding if job.id and job.lives],
+            lambda: [*mine(), *(job.id for job in made.roster.holding if job.id and job.lives)],
             user=self._manager.user,
             scheme="https" if str(next(iter(self._manager.addresses), "")).startswith("https:") else "http",
-            attempt=lambda: application.attempt,
+            master=lambda: application.report.am_container if application.report is not None else None,
         )
         made.roster.log_of = containers.bring = logs.bring
-        made.logs = logs
+        made.logs, made.folder = logs, self.folder
         self._workforce = made
         self._changed = made.news
         made.start()

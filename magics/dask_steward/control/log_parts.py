@@ -15,6 +15,7 @@ from pydantic import Field
 
 from dask_steward.control.card_models import Told
 from dask_steward.control.client import Control
+from dask_steward.control.gathered_logs import bring
 from dask_steward.control.looking import Look, look
 from dask_steward.errors import ClusterNotFound, StewardError, UsageError
 from dask_steward.ledger.logs import log_files
@@ -39,6 +40,9 @@ class Logs(Told):
     """All logs of a cluster."""
 
     logs: tuple[Log, ...]
+    missing: str | None = Field(
+        default=None, description="Why some of an ended cluster's are not there, in a sentence."
+    )
 
 
 class LogPart(Told):
@@ -64,6 +68,12 @@ def seen(id: str) -> Look:
     if found is None:
         raise ClusterNotFound(f"No cluster {id} is known.", cluster=id)
     return found
+
+
+def all_of(id: str) -> Logs:
+    """Return what `logs_of` does, and why some are missing. Raises ClusterNotFound."""
+    missing = bring(seen(id).entry)
+    return Logs(logs=tuple(logs_of(id)), missing=missing)
 
 
 def logs_of(id: str) -> list[Log]:
@@ -105,12 +115,14 @@ def part_of(id: str, name: str, offset: int | None, limit: int) -> LogPart:
         If a worker's log is asked for, and nobody can ask the worker.
     """
     found = seen(id)
+    missing = bring(found.entry)
     path = log_files(found.entry.folder).get(name)
     if path is not None:
         return read(path, name, offset, limit)
     if name.startswith(_WORKER):
         return within(name, worker_log(found, name.removeprefix(_WORKER)).encode(), offset, limit)
-    raise NoSuchLog(f"{found.entry.name} has no log {name[:80]!r}.", cluster=id, field="name", value=name)
+    why = f": {missing}" if missing is not None else ""
+    raise NoSuchLog(f"{found.entry.name} has no log {name[:80]!r}{why}.", cluster=id, field="name", value=name)
 
 
 def read(path: str, name: str, offset: int | None, limit: int) -> LogPart:

@@ -159,6 +159,13 @@ class ResourceManager:
         return yarn_conf.value(self._properties, "yarn.acl.enable").lower() == "true"
 
     @property
+    def gathers(self) -> bool | None:
+        """Whether the site says that YARN gathers the logs of what has ended; None where there is no configuration."""
+        if not self._properties:
+            return None
+        return yarn_conf.value(self._properties, "yarn.log-aggregation-enable").lower() == "true"
+
+    @property
     def secure(self) -> bool:
         """Whether the site says that it wants Kerberos tickets."""
         return yarn_conf.value(self._properties, "hadoop.security.authentication").lower() == "kerberos"

@@ -11,7 +11,7 @@ import re
 import signal
 import subprocess
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import IO
 
@@ -24,6 +24,7 @@ COPY_LIMIT, COPY_SPEED = 60.0, 2**20
 #: A small Java that is quickly there.
 _CLIENT_OPTIONS = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xmx256m"
 _NOISE = re.compile(r"^(SLF4J|WARNING|log4j:|\d\d\d\d-\d\d-\d\d |\d\d/\d\d/\d\d )")
+_MODE = re.compile(r"[-dl][-rwxsStT]{9}[+@.]?")
 _MISSING = re.compile(r"No such file or directory")
 
 
@@ -38,6 +39,46 @@ class Stat:
     size: int
     modified: int
     folder: bool
+
+
+@dataclass(frozen=True)
+class Rights:
+    """Who may do what with a file or folder, as ``ls`` shows it: ``-rw-r-----``, and a ``+`` where there is more."""
+
+    path: str
+    mode: str
+    owner: str
+    group: str
+
+    def allow(self, user: str, groups: Collection[str] | None) -> bool | None:
+        """Tell whether a user may read a file, or go through a folder; None where only the file system knows.
+
+        Parameters
+        ----------
+        user : str
+            Name of the account.
+        groups : collection of str or None
+            Its groups, as far as this machine knows them; the file system has its own list.
+
+        >>> Rights("/a", "-rw-r-----", "ada", "staff").allow("ada", None)
+        True
+        >>> [Rights("/a", "-rw-r-----", "ada", "staff").allow("bob", of) for of in (["staff"], ["users"], None)]
+        [True, None, None]
+        >>> Rights("/a", "drwx------", "ada", "staff").allow("bob", ["staff"])
+        False
+        """
+        needed = 3 if self.mode.startswith("d") else 1  # x of a folder, r of a file
+        mine, of_group, of_all = (self.mode[first + needed] in "rxst" for first in (0, 3, 6))
+        if user == self.owner:
+            return mine
+        if of_all and of_group:
+            return True
+        if self.mode.endswith("+"):
+            return None
+        if of_group:
+            return True if groups is not None and self.group in groups else None
+        # Of a group that may less than all others only its members are kept out.
+        return None if of_all else False
 
 
 class HadoopFiles:
@@ -104,6 +145,22 @@ class HadoopFiles:
             with contextlib.suppress(FilesError):
                 self._run("-rm", "-f", "-skipTrash", aside)
             raise
+
+    def rights(self, uri: str) -> list[Rights]:
+        """Return who may do what with a file and with each folder above it, the file first and the root last."""
+        scheme, colon, rest = uri.partition("://")
+        authority, _, path = rest.partition("/") if colon else ("", "", uri)
+        parts = [part for part in path.split("/") if part]
+        base = f"{scheme}://{authority}/" if colon else "/"
+        wanted = [base + "/".join(parts[:count]) for count in range(len(parts), -1, -1)]
+        found = []
+        for line in self._run("-ls", "-d", *wanted).splitlines():
+            words = line.split(None, 7)  # mode, replicas, owner, group, size, day, time, path
+            if len(words) == 8 and _MODE.fullmatch(words[0]):
+                found.append(Rights(words[7], words[0], words[2], words[3]))
+        if len(found) != len(wanted):
+            raise FilesError(f"it does not tell who may read {uri}")
+        return found
 
     def home(self) -> str | None:
         """Return this user's folder on the default file system; None where that is this machine's own."""

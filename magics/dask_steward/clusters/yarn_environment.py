@@ -19,6 +19,7 @@ from dask_steward.clusters.hadoop_files import FilesError, HadoopFiles
 from dask_steward.clusters.yarn_settings import KERNEL
 from dask_steward.errors import StartFailed
 from dask_steward.interpreters import why_unfit
+from dask_steward.managers.user import groups_of
 
 logger = logging.getLogger(__name__)
 
@@ -141,7 +142,7 @@ async def prepare(environment: str, *, user: str, waiting: Callable[[str], None]
     else:
         found = _local(path)
         if found is None:
-            return await _on_hadoop(path, files, waiting)
+            return await _on_hadoop(path, files, user, waiting)
         local = found
         waiting(f"looking into {path}")
         facts, digest = await _aside(_look_into, local, path)
@@ -256,16 +257,48 @@ def _doubt(facts: yarn_archive.Facts, named: str) -> str | None:
     )
 
 
-async def _on_hadoop(uri: str, files: HadoopFiles, waiting: Callable[[str], None]) -> Prepared:
+async def _on_hadoop(uri: str, files: HadoopFiles, user: str, waiting: Callable[[str], None]) -> Prepared:
     """Look at an archive that lies on a file system of Hadoop's."""
     _check_suffix(uri, uri)
     waiting(f"looking for {uri}")
-    facts = await _aside(_facts_on_hadoop, uri, files)
+    # Both start a Java process and wait for it.
+    looked = _aside(_facts_on_hadoop, uri, files)
+    facts, doubt = await asyncio.gather(looked, _aside(_check_rights, uri, files, user))
     warning = None
     if facts is not None:
         _judge(facts, uri)
         warning = _doubt(facts, uri)
-    return Prepared(uri, shared=True, warning=warning)
+    return Prepared(uri, shared=True, warning=warning or doubt)
+
+
+def _check_rights(uri: str, files: HadoopFiles, user: str) -> str | None:
+    """Look whether the application's user may read an archive; return a doubt where only the file system knows."""
+    if not user:
+        return None  # this one, who reads it anyhow
+    try:
+        rights = files.rights(uri)
+    except FilesError as error:
+        logger.info("whether %s may read %s is not known: %s", user, uri, error)
+        return None
+    if user == rights[-1].owner:
+        return None  # whoever owns the root of HDFS may do everything
+    groups = groups_of(user)
+    for one in rights:
+        if one.allow(user, groups) is False:
+            what = f"{one.path} is {one.mode} of {one.owner}:{one.group}"
+            raise StartFailed(
+                f"{_FIELD}: {uri} cannot be read by {user}, the application's user: {what}.",
+                field=_FIELD,
+                value=uri,
+                hint=f"Give {user} the right to read it (hdfs dfs -chmod), or name one that all may read.",
+            )
+    unknown = next((one for one in rights if one.allow(user, groups) is None), None)
+    if unknown is None:
+        return None
+    return (
+        f"whether {user}, the application's user, can read {uri} is not certain: {unknown.path} is {unknown.mode} of "
+        f"{unknown.owner}:{unknown.group}"
+    )
 
 
 def _facts_on_hadoop(uri: str, files: HadoopFiles) -> yarn_archive.Facts | None:

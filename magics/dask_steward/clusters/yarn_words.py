@@ -88,6 +88,13 @@ def refusal(error: BaseException, queue: str) -> Refusal:
         return Refusal(
             f"You may not submit to queue {queue!r}: {said}.", True, "options.queue", "Choose another queue."
         )
+    if (found := re.search(r"is not allowed to impersonate (\S+)", text)) is not None:
+        return Refusal(
+            f"This site does not let you start applications on behalf of {found[1]}: {said}.",
+            True,
+            "options.user",
+            "Leave options.user out, or ask the site for hadoop.proxyuser rights.",
+        )
     if re.search(r"is STOPPED|not accept.*submission", text):
         return Refusal(f"Queue {queue!r} takes no application now: {said}.", True, "options.queue")
     if re.search(r"label", text):

@@ -46,7 +46,7 @@ class Application:
     memory, vcores, waiting : int
         Bytes and cores that it holds, and bytes that it has asked for and not got.
     expires, remaining : float, optional
-        When the ResourceManager will end it (LIFETIME), seconds since the epoch by its clock, and from when it was asked.
+        When the ResourceManager will end it (LIFETIME): seconds since the epoch by its clock, and from the question.
     gathering : str
         How far YARN is with gathering its logs: DISABLED, NOT_START, RUNNING …; nothing before Hadoop 3.
     """

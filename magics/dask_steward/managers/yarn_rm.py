@@ -8,6 +8,7 @@ import pwd
 import time
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 from dask_steward.managers import yarn_conf, yarn_parse
 from dask_steward.managers.base import Unknown
@@ -143,6 +144,17 @@ class ResourceManager:
         if answer.status != 200 or not isinstance(raw, dict):
             return Unknown(f"the ResourceManager at {answer.address} does not tell its queues: {answer.message}")
         return yarn_parse.queues(raw)
+
+    def may_submit(self, queue: str, user: str, *, timeout: float | None = None) -> bool | Unknown:
+        """Return whether a user may submit to a queue; most sites tell that only to a queue's administrators."""
+        query = {"queue-acl-type": "SUBMIT_APPLICATIONS", "user": user}
+        answer = self._ask(f"/queues/{quote(queue, safe='')}/access", query, timeout=timeout)
+        if isinstance(answer, Unknown):
+            return answer
+        allowed = answer.value.get("allowed") if isinstance(answer.value, dict) else None
+        if answer.status != 200 or allowed is None:
+            return Unknown(f"the ResourceManager at {answer.address} does not tell who may submit: {answer.message}")
+        return str(allowed).lower() == "true"
 
     def nodes(self, *, timeout: float | None = None) -> tuple[Node, ...] | Unknown:
         """Return the NodeManagers, lost ones too."""

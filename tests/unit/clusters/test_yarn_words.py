@@ -116,6 +116,12 @@ def test_whether_a_master_could_not_call_the_keeper(code: int, told: bool) -> No
             "File file:/e",
             True,
         ),
+        (
+            "org.apache.hadoop.security.authorize.AuthorizationException: User: ada is not allowed to impersonate bob",
+            "options.user",
+            "does not let you start applications on behalf of bob",
+            True,
+        ),
         ("something that nobody has seen", None, "did not take the application", False),
     ],
 )

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from dask_steward import units
+from dask_steward.managers import yarn_conf
 from dask_steward.profiles.fields import (
     Count,
     Duration,
@@ -316,7 +316,8 @@ class YarnProfile(Profile):
     @classmethod
     def offered(cls) -> bool:
         """Tell whether this machine speaks to a YARN at all."""
-        return "HADOOP_CONF_DIR" in os.environ or shutil.which("yarn") is not None
+        # Not by the command: Node's package manager is called yarn, too.
+        return yarn_conf.folder(os.environ) is not None
 
     def wrong_together(self) -> Iterator[Problem]:
         """Yield a problem for each set of values that are right alone and wrong together."""

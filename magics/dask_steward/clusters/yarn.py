@@ -14,7 +14,7 @@ from distributed.security import Security
 from distributed.utils import get_ip
 
 from dask_steward import managers
-from dask_steward.clusters import defences, yarn_check, yarn_scheduler, yarn_script, yarn_spec
+from dask_steward.clusters import defences, yarn_check, yarn_scheduler, yarn_script, yarn_spec, yarn_uploads
 from dask_steward.clusters.agent import Agent
 from dask_steward.clusters.base import MAIN, HoldingView, Site, Workforce, units_of
 from dask_steward.clusters.defences import Defence
@@ -75,7 +75,8 @@ class YarnSystem(LinedSystem):
         await asyncio.to_thread(yarn_check.check, self._plan, self._manager)
         start.waiting("the driver that speaks to YARN is starting")
         driver = asyncio.create_task(self._driver.start())
-        looking = asyncio.create_task(yarn_spec.prepare(self._plan, start.waiting))
+        kept = float(self.profile.get("archives_kept") or 0.0)
+        looking = asyncio.create_task(yarn_spec.prepare(self._plan, start.waiting, kept=kept))
         try:
             own = self.scheduler_arguments()
             agent: Agent | None = None
@@ -83,7 +84,9 @@ class YarnSystem(LinedSystem):
                 agent = await super().start_agent(start)
             self.open_line(get_address_host(agent.address) if agent else str(get_ip()), bind="interface" in own)
             await driver
-            self._prepared = await looking
+            self._prepared = prepared = await looking
+            if prepared is not None and prepared.shared:
+                yarn_uploads.note_use(self.folder, prepared.name)
         except BaseException:
             driver.cancel()
             looking.cancel()

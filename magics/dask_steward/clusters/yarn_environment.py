@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 from urllib.parse import unquote, urlsplit
 
-from dask_steward.clusters import yarn_archive, yarn_packing
+from dask_steward.clusters import yarn_archive, yarn_packing, yarn_uploads
 from dask_steward.clusters.hadoop_files import FilesError, HadoopFiles
 from dask_steward.clusters.yarn_settings import KERNEL
 from dask_steward.errors import StartFailed
@@ -25,8 +25,6 @@ logger = logging.getLogger(__name__)
 
 #: The folder in a container into which YARN unpacks an archive.
 FOLDER = "environment"
-#: Folder below a user's own on the default file system, for archives that were brought there once.
-UPLOADS = ".dask-steward/environments"
 _SCHEMES = ("conda", "venv", "python")
 #: A container's first line: bash's own words for a link to nowhere would name neither.
 _HAS_PYTHON = (
@@ -112,7 +110,7 @@ def activation(environment: str) -> Activation:
     return Activation((_HAS_PYTHON, f"source {FOLDER}/bin/activate"), f'"$PWD"/{FOLDER}/bin/python', files)
 
 
-async def prepare(environment: str, *, user: str, waiting: Callable[[str], None]) -> Prepared:
+async def prepare(environment: str, *, user: str, waiting: Callable[[str], None], kept: float = 0.0) -> Prepared:
     """Look at an environment, pack it if it is this one, and bring its archive to where YARN takes it from.
 
     Parameters
@@ -123,6 +121,8 @@ async def prepare(environment: str, *, user: str, waiting: Callable[[str], None]
         On whose behalf the application runs; empty for this one.
     waiting : callable
         Told in words for a person what takes its time; called on the event loop.
+    kept : float
+        Seconds without use after which archives that were brought before are deleted; 0 for never.
 
     Raises
     ------
@@ -149,7 +149,7 @@ async def prepare(environment: str, *, user: str, waiting: Callable[[str], None]
         _judge(facts, path)
         warning = _doubt(facts, path)
     # Another user's application could not read what lies in this one's folder: skein brings it along.
-    address = None if user else await _uploaded(local, digest, files, waiting)
+    address = None if user else await yarn_uploads.uploaded(local, digest, files, waiting, kept=kept)
     return Prepared(local, warning=warning) if address is None else Prepared(address, shared=True, warning=warning)
 
 
@@ -322,28 +322,6 @@ def _facts_on_hadoop(uri: str, files: HadoopFiles) -> yarn_archive.Facts | None:
         raise StartFailed(
             f"{_FIELD}: {uri} is no archive that can be read: {error}.", field=_FIELD, value=uri
         ) from error
-
-
-async def _uploaded(path: str, digest: str, files: HadoopFiles, waiting: Callable[[str], None]) -> str | None:
-    """Return where an archive lies on the default file system, bringing it there if it does not lie there yet.
-
-    None where that cannot be done: then skein brings it there, for each application anew.
-    """
-    name = os.path.basename(path)
-    size = os.path.getsize(path)
-    try:
-        home = files.home()
-        if home is None:
-            return None
-        address = f"{home}/{UPLOADS}/{digest[:32]}/{name}"
-        stat = await _aside(files.stat, address)
-        if stat is None or stat.size != size:
-            waiting(f"bringing {name} ({size / 1e6:.0f} MB) to {home}, once")
-            await _aside(files.put, path, address)
-    except FilesError as error:
-        logger.info("%s is not kept on the default file system: %s", name, error)
-        return None
-    return address
 
 
 def _check_path(kind: str, path: str) -> None:

@@ -307,6 +307,12 @@ class YarnProfile(Profile):
         description="How long YARN keeps the application when nobody renews it.",
         examples=[{"timeout": "5 min", "interval": "20 s"}],
     )
+    archives_kept: Duration = Field(
+        default=30 * 86400,
+        description="How long an environment's archive that was brought to Hadoop's file system stays there when no "
+        "cluster uses it: a duration, or seconds; 0 keeps it for ever.",
+        examples=["30 d"],
+    )
     options: YarnOptions = Field(
         default_factory=lambda: YarnOptions(),
         description="Arguments of dask-yarn's YarnCluster. What is not given comes from yarn.yaml.",

@@ -69,7 +69,7 @@ def _application(entry: Entry) -> str | None:
 
 def _ask(entry: Entry, application: str) -> str | None:
     # Here, since most clusters are none of YARN's.
-    from dask_steward.managers import environment_of, yarn_logs
+    from dask_steward.managers import environment_of, yarn_conf, yarn_logs
     from dask_steward.managers.base import Unknown
     from dask_steward.managers.yarn import Yarn
 
@@ -90,6 +90,13 @@ def _ask(entry: Entry, application: str) -> str | None:
     owner = options.get("user") if isinstance(options, Mapping) else None
     count = len(entry.holdings())
     found = yarn_logs.gathered(application, environment, owner=owner or None, containers=count, timeout=LIMIT)
+    server = yarn_conf.log_server(manager.properties)
+    if isinstance(found, Unknown) and server is not None:
+        # The second way, where there is no command, or it cannot.
+        known = None if report is None or isinstance(report, Unknown) else report.am_container
+        master = known or f"container_{application.removeprefix('application_')}_01_000001"
+        again = yarn_logs.served(master, server, owner or manager.user, containers=count, timeout=LIMIT)
+        found = Unknown(f"{found.reason}; {again.reason}") if isinstance(again, Unknown) else again
     if isinstance(found, Unknown):
         return f"the logs that YARN has gathered of {application} could not be had: {found.reason}"
     if found is None:

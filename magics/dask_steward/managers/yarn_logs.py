@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Mapping
 from urllib.parse import quote, urlencode
 
@@ -23,6 +24,10 @@ _HEAD = re.compile(r"Container: (container_\S+)(?: on \S+)?")
 _NONE = re.compile(
     r"Can not find (?:any log file|the logs)|Log aggregation has not completed|does not have any log files"
 )
+#: Begin of a container's id, which attempt, and its number in that.
+_NUMBER = re.compile(r"(container_(?:e[0-9]+_)?[0-9]+_[0-9]+_)([0-9]+)_([0-9]+)")
+#: Numbers one after the other without logs, after which no more are looked for: YARN gives some out that nobody uses.
+GAP = 10
 #: An option that an older ``yarn`` does not know.
 _OLD = re.compile(r"Unrecognized option")
 
@@ -110,11 +115,7 @@ def gathered(
         return Unknown(f"{path} cannot be started: {error.strerror or error}")
     if done.status is None:
         return Unknown(f"yarn logs gave no answer within {timeout:g} s")
-    found = {
-        # A blank line stands between a log and its end.
-        id: {name: text[:-1] if text.endswith("\n\n") else text for name, text in logs.items()}
-        for id, logs in parse(done.out).items()
-    }
+    found = _trimmed(done.out)
     if found:
         return found
     told = done.err + done.out
@@ -122,6 +123,75 @@ def gathered(
         return None
     said = [line.strip() for line in told.splitlines() if line.strip() and " INFO " not in line]
     return Unknown(f"yarn logs failed (status {done.status}): {said[-1][:300] if said else 'it says nothing'}")
+
+
+def served(
+    master: str, base: str, user: str, *, containers: int = 1, timeout: float
+) -> dict[str, dict[str, str]] | Unknown | None:
+    """Return the same from a server that shows what was gathered: the timeline's, or that of MapReduce's history.
+
+    Parameters
+    ----------
+    master : str
+        The container of the application's last master: it does not list an application's containers, which are numbered
+        from that on.
+    base : str
+        Its address, as ``yarn.log.server.web-service.url`` names it.
+    user, containers, timeout
+        As for `running` and `gathered`; the time is for all of them together.
+    """
+    named = _NUMBER.fullmatch(master)
+    if named is None:
+        return Unknown(f"{master} is no container")
+    query = urlencode({"user.name": user, "size": -min(MOST, MOST_OF_ALL // max(1, containers))})
+    deadline = time.monotonic() + timeout
+    found: dict[str, dict[str, str]] = {}
+    for attempt in range(1, int(named[2]) + 1):
+        number, missed = 0, 0
+        while missed < GAP:
+            number += 1
+            id = f"{named[1]}{attempt:02d}_{number:06d}"
+            where = f"{base.rstrip('/')}/containers/{id}/logs"
+            listed = _get(f"{where}?{urlencode({'user.name': user})}", "application/json", deadline)
+            if isinstance(listed, Unknown):
+                return listed
+            missed = missed + 1 if listed is None else 0
+            for name in (WORKER, MASTER):
+                if listed is None or f'"{name}"' not in listed:
+                    continue
+                text = _get(f"{where}/{name}?{query}", "text/plain", deadline)
+                if isinstance(text, Unknown):
+                    return text
+                for container, logs in _trimmed(text or "").items():
+                    found.setdefault(container, {}).update(logs)
+    return found or None
+
+
+def _get(url: str, kind: str, deadline: float) -> str | Unknown | None:
+    """Return what a server shows; None where it knows nothing of that."""
+    import http.client
+    import urllib.error
+    import urllib.request
+
+    left = deadline - time.monotonic()
+    server = url.partition("?")[0].partition("/containers/")[0]
+    if left <= 0:
+        return Unknown(f"{server} took too long")
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, headers={"Accept": kind}), timeout=left) as answer:
+            return str(answer.read(MOST + 4096).decode("utf-8", "replace"))
+    except urllib.error.HTTPError as error:
+        return None if error.code in (404, 500) else Unknown(f"{server} refuses the logs (HTTP {error.code})")
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        return Unknown(f"{server} cannot be asked: {getattr(error, 'reason', None) or error}")
+
+
+def _trimmed(text: str) -> dict[str, dict[str, str]]:
+    """Return logs that were gathered: a blank line stands between each and its end."""
+    return {
+        id: {name: log[:-1] if log.endswith("\n\n") else log for name, log in logs.items()}
+        for id, logs in parse(text).items()
+    }
 
 
 def parse(text: str) -> dict[str, dict[str, str]]:

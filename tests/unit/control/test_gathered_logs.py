@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
+from collections.abc import Iterator, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -94,14 +97,12 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> Pat
     return tmp_path / "asked"
 
 
-def configure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, on: bool) -> None:
+def configure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, on: bool, more: Mapping[str, str] | None = None) -> None:
     conf = tmp_path / "conf"
     conf.mkdir()
-    value = "true" if on else "false"
-    (conf / "yarn-site.xml").write_text(
-        "<configuration><property><name>yarn.log-aggregation-enable</name>"
-        f"<value>{value}</value></property></configuration>"
-    )
+    said = {"yarn.log-aggregation-enable": "true" if on else "false", **(more or {})}
+    lines = [f"<property><name>{name}</name><value>{value}</value></property>" for name, value in said.items()]
+    (conf / "yarn-site.xml").write_text(f"<configuration>{''.join(lines)}</configuration>")
     monkeypatch.setenv("YARN_CONF_DIR", str(conf))
 
 
@@ -152,6 +153,77 @@ def test_what_cannot_be_had_is_said_in_one_sentence(
     assert asked.exists() is on
     assert not on or asked.read_text().count("\n") == 1
     assert read_logs(str(folder), job=None, keeper=True, tail=9) == {"keeper": "began\n"}
+
+
+#: What the timeline's server of Hadoop 3.3.6 answers: which logs there are of a container, and one of them.
+LISTED = (
+    '[{"containerLogInfo":[{"fileName":"dask.worker.log","fileSize":"3","lastModifiedTime":"Sun Nov 22 02:40:04 +0000 '
+    '2026"},{"fileName":"directory.info","fileSize":"1383","lastModifiedTime":"Sun Nov 22 02:40:04 +0000 2026"}],'
+    '"logAggregationType":"AGGREGATED","containerId":"%s","nodeId":"localhost_19366"}]'
+)
+SHOWN = (
+    "Container: %s on localhost_19366\nLogAggregationType: AGGREGATED\n"
+    "====================================================================\nLogType:dask.worker.log\n"
+    "LogLastModifiedTime:Sun Nov 22 02:40:04 +0000 2026\nLogLength:3\nLogContents:\nhi\n\n"
+    "End of LogType:dask.worker.log\n************************\n\n"
+)
+
+
+@pytest.fixture
+def server() -> Iterator[tuple[str, list[str]]]:
+    """Where the timeline's server is, and what it was asked for; it has the logs of two containers."""
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            path = self.path.partition("?")[0]
+            id = path.split("/")[5]
+            known = id.rpartition("_")[2] in ("000002", "000005")
+            text = SHOWN % id if path.endswith("dask.worker.log") else LISTED % id
+            self.send_response(200 if known else 404)
+            self.end_headers()
+            self.wfile.write(text.encode() if known else b"")
+
+        def log_message(self, *given: object) -> None:
+            pass
+
+    made = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=made.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{made.server_port}/ws/v1/applicationhistory", asked
+    made.shutdown()
+    made.server_close()
+    thread.join()
+
+
+def test_where_there_is_no_command_the_sites_server_shows_them(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: tuple[str, list[str]]
+) -> None:
+    base, asked = server
+    configure(tmp_path, monkeypatch, on=True, more={"yarn.log.server.web-service.url": base})
+    monkeypatch.setenv("PATH", str(tmp_path / "none"))
+
+    found = read_logs(str(folder), job=None, keeper=False, tail=9)
+
+    first = "container_1795312792011_0001_01_"
+    assert found == {"keeper": "began\n", f"{first}000002": "hi\n", f"{first}000005": "hi\n"}
+    assert any("000002/logs/dask.worker.log?user.name=" in path and "size=-4000000" in path for path in asked)
+    assert len(asked) == 2 + 5 + yarn_logs.GAP
+    assert gathered_logs.bring_to(str(folder)) == {}
+
+
+def test_a_server_that_knows_nothing_or_is_not_there(server: tuple[str, list[str]]) -> None:
+    base, asked = server
+    nothing = yarn_logs.served("container_e17_1_0001_01_000001", f"{base}/x", "ada", timeout=5)
+    assert nothing is None
+    assert "/x/containers/container_e17_1_0001_01_000001/logs?user.name=ada" in asked[0]
+    late = yarn_logs.served(CONTAINER, base, "ada", timeout=0)
+    away = yarn_logs.served(CONTAINER, "http://127.0.0.1:1/ws", "ada", timeout=5)
+    assert isinstance(late, Unknown)
+    assert isinstance(away, Unknown)
+    assert "took too long" in late.reason
+    assert "http://127.0.0.1:1/ws cannot be asked: " in away.reason
 
 
 def test_only_ended_clusters_of_yarn_are_asked_for(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
 import time
 
 import pytest
@@ -18,6 +19,7 @@ import dask_steward as ds
 from tests.faults.stage import NOISE, Stage, frozen, wait_until
 from tests.faults.yarn_stage import (
     LEASE,
+    REMOTE,
     crossed_out,
     driver,
     gone,
@@ -34,7 +36,7 @@ from tests.faults.yarn_stage import (
     waiting,
 )
 from tests.support import leaks
-from tests.support.private_yarn import PrivateYarn
+from tests.support.private_yarn import ENDED, PrivateYarn
 from tests.support.yarn import use_yarn
 
 __all__ = ["site", "site_of_the_module"]
@@ -52,14 +54,33 @@ def test_a_running_application_ends(stage: Stage, site: PrivateYarn, victim: str
     crossed_out(*started)
 
 
-def test_a_cluster_ends_with_the_master_that_has_its_scheduler(stage: Stage, site: PrivateYarn) -> None:
-    started = running(stage, "remote")
+def test_a_cluster_whose_line_nobody_reaches_ends_with_its_master(stage: Stage, site: PrivateYarn) -> None:
+    """Given containers that cannot call the keeper, then deploy_mode: remote works, and says what is not in force."""
+    started = running(stage, "remote-afar")
+    (line,) = [one for one in started.state["defences"] if one["name"] == "line"]
+    assert not line["in_force"]
+    assert line["words"].startswith("containers do not reach this machine on no-such-host.invalid:")
+
     id = site.with_tag(started.tag)[0].id
     now = time.monotonic()
     assert leaks.kill(masters(site, id))
     wait_until(f"it says so\n{started.log()}", lambda: started.ended() or started.state["state"] == "failed")
     gone(stage, site, "master: kill", now, started, limit=20.0)
     crossed_out(started)
+
+
+def test_a_port_that_is_taken(stage: Stage, site: PrivateYarn) -> None:
+    """Given a port of the scheduler's node, or of the line, that another has, then a sentence says so, and no more."""
+    with socket.create_server(("", 0)) as other:
+        port = other.getsockname()[1]
+        stage.profile("taken", REMOTE.format(more=f"  port: {port}"))
+        stage.profile("taken-line", REMOTE.format(more=f"line: {{ports: {port}}}"))
+        with pytest.raises(ds.StartFailed, match=rf"cannot listen on port {port} of \S+: something else does\. Choose"):
+            ds.start("taken")
+        with pytest.raises(ds.StartFailed, match=f"No of the ports {port}-{port} is free"):
+            ds.start("taken-line")
+    assert (ds.held(), ds.clusters(), site.staging()) == ([], [], [])
+    assert [one for one in site.applications() if one.is_ours and one.state not in ENDED] == []
 
 
 @pytest.mark.parametrize("victim", ["kernel", "keeper"])

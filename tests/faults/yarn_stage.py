@@ -34,6 +34,11 @@ options:
 dashboard: "off"
 """
 
+REMOTE = (
+    TWO.replace("{python}", sys.executable).replace("{workers}", "1").replace("{more}", "  deploy_mode: remote\n{more}")
+)
+"""A profile whose scheduler is in the application's master."""
+
 MODES = ("two", "remote")
 """Profiles of both deploy modes: the scheduler in the keeper and two workers, or in the master, and one."""
 
@@ -71,6 +76,8 @@ def _profiles(stage: Stage) -> None:
         ("remote-brief", remote, lease),
         # What its scheduler waits for a keeper that is dead.
         ("remote-silent", remote, "line: {silence: 10 s}"),
+        # What deploy_mode: remote is for.
+        ("remote-afar", remote, "line: {host: no-such-host.invalid}"),
     ):
         text = TWO.format(python=sys.executable, **{**mode, "more": f"{mode['more']}\n{more}"})
         stage.profile(name, text)

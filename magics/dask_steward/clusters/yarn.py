@@ -191,7 +191,12 @@ class YarnSystem(LinedSystem):
 
     def defences(self) -> list[Defence]:
         application = self._application
-        line = [defences.line(self.silence, "the application, and each container,")] if self._workforce else []
+        if self._workforce is None or application is None:
+            line = []
+        elif self._remote is not None and not application.called:
+            line = [defences.no_line(self.silence, application.line)]
+        else:
+            line = [defences.line(self.silence, "the application, and each container,")]
         return [*line, *(application.lease.defences() if application is not None else ())]
 
     async def bring_logs(self, job: str | None) -> None:

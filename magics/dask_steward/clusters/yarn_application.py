@@ -110,7 +110,8 @@ class YarnApplication:
         self._ending = False
         self._missed_since: float | None = None
         self._doubted = False
-        self._called = False  # its master has called on the line
+        self.called = False
+        """Whether its master has ever called on the line."""
         self._master: str | None = None  # where the one listens that was spoken to last
         self.arrived: list[Callable[[skein.ApplicationClient, int], None]] = []
         """Told, in a thread, of each new master before anybody else speaks to it."""
@@ -199,7 +200,7 @@ class YarnApplication:
     def heard(self, event: Event) -> None:
         """Take in what the line says: a master that comes or goes is a master to look at."""
         if event.up:
-            self._called = True
+            self.called = True
             self.node = event.node
         self.doubt()
 
@@ -265,7 +266,7 @@ class YarnApplication:
 
     async def _is_over(self, answer: Application) -> None:
         self._leave_master()
-        if not self._called and yarn_words.cannot_call(answer):
+        if not self.called and yarn_words.cannot_call(answer):
             self._finish(f"{yarn_words.over(answer)}. Its containers cannot reach this machine on {self.line}: {WAYS}")
         else:
             self._finish(yarn_words.over(answer))

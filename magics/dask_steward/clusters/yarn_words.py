@@ -184,6 +184,11 @@ def over(application: Application) -> str:
     return f"{native}: {said}" if said else native
 
 
+def port_taken(application: Application) -> bool:
+    """Tell whether an application ended since its scheduler's port was taken (`scheduler_host.PORT_TAKEN`)."""
+    return re.search(r"driver failed with exit code 73\b", application.diagnostics or "") is not None
+
+
 def cannot_call(application: Application) -> bool:
     """Tell whether an application ended since its master could not call the keeper (`jobscript.UNREACHABLE`)."""
     return re.search(r"driver failed with exit code 69\b", application.diagnostics or "") is not None

@@ -18,7 +18,12 @@ from tests.support import leaks
 
 pytestmark = [pytest.mark.parametrize("site", ["yarn"], indirect=True, scope="module"), pytest.mark.timeout(240)]
 
-APART = {"options.deploy_mode": "remote", "options.scheduler_memory": "600 MB", "options.host": None}
+APART = {
+    "options.deploy_mode": "remote",
+    "options.scheduler_memory": "600 MB",
+    "options.scheduler_vcores": 3,
+    "options.host": None,
+}
 
 
 @pytest.fixture(autouse=True)
@@ -176,6 +181,9 @@ def test_a_scheduler_in_the_applications_master(site: Site, apart: Callable[...,
         assert client.submit(sum, [1, 2]).result(timeout=PATIENCE) == 3
         where = client.run_on_scheduler(os.getenv, "CONTAINER_ID")
         assert where.endswith("_000001")
+        # Scheduler and one worker, and nothing besides; memory in steps of 64 MiB.
+        raw = site.yarn.ask(f"/apps/{application['id']}")[1]["app"]
+        assert (raw["allocatedMB"], raw["allocatedVCores"]) == (2 * 576, 3 + 2)
 
         cluster.scale(2)
         cluster.wait_for_workers(2, timeout=PATIENCE)

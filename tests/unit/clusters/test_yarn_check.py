@@ -57,6 +57,12 @@ def test_gpus_are_asked_for_where_yarn_has_them() -> None:
         refusal(Says(gpus=2), worker_gpus=3)
     )
     assert "1 gpus is too much: this YARN has no GPUs to give" in str(refusal(Says(), worker_gpus=1))
+    apart = {"deploy_mode": "remote", "scheduler_gpus": 1}
+    plan = yarn_spec.plan({"environment": "python:///p", **apart})
+    assert plan.scheduler is not None
+    assert plan.spec.master.resources.gpus == 1
+    assert refusal(Says(gpus=1), **apart) is None
+    assert "options.scheduler_gpus: 1 gpus is too much" in str(refusal(Says(), **apart))
 
 
 @pytest.mark.parametrize(

@@ -221,7 +221,7 @@ def test_a_scheduler_in_the_master_goes_with_its_keeper(site: Site, apart: Calla
     for path in (site.state / "dask-steward" / "clusters" / cluster.id / "logs").iterdir():
         path.unlink()
     until(lambda: site.yarn.ask(f"/apps/{application['id']}")[1]["app"]["logAggregationStatus"] == "SUCCEEDED")
-    listed = log_parts.all_of(cluster.id)
+    listed = log_parts.logs_of(cluster.id)
     assert listed.missing is None
     assert {application["id"], container["id"]} < {one.name for one in listed.logs}
     logs = cluster.get_logs(tail=1000)

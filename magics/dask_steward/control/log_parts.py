@@ -70,14 +70,8 @@ def seen(id: str) -> Look:
     return found
 
 
-def all_of(id: str) -> Logs:
-    """Return what `logs_of` does, and why some are missing. Raises ClusterNotFound."""
-    missing = bring(seen(id).entry)
-    return Logs(logs=tuple(logs_of(id)), missing=missing)
-
-
-def logs_of(id: str) -> list[Log]:
-    """Return all logs of a cluster: its keeper's, its jobs', those of living workers.
+def logs_of(id: str) -> Logs:
+    """Return all logs of a cluster: its keeper's, its jobs', those of living workers; and why some are missing.
 
     Raises
     ------
@@ -85,6 +79,7 @@ def logs_of(id: str) -> list[Log]:
         If the ledger does not know it.
     """
     found = seen(id)
+    missing = bring(found.entry)
     kept = []
     for name, path in log_files(found.entry.folder).items():
         size = _size(path)
@@ -92,7 +87,8 @@ def logs_of(id: str) -> list[Log]:
             kept.append(Log(name=name, kind="keeper" if name == "keeper" else "job", size=size))
     kept.sort(key=lambda log: (log.kind != "keeper", _natural(log.name)))
     workers = sorted(_workers(found), key=_natural)
-    return [*kept, *(Log(name=f"{_WORKER}{name}", kind="worker", size=None) for name in workers)]
+    living = [Log(name=f"{_WORKER}{name}", kind="worker", size=None) for name in workers]
+    return Logs(logs=(*kept, *living), missing=missing)
 
 
 def part_of(id: str, name: str, offset: int | None, limit: int) -> LogPart:

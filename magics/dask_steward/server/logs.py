@@ -11,7 +11,7 @@ from typing import Annotated
 from pydantic import Field, RootModel
 from tornado.iostream import StreamClosedError
 
-from dask_steward.control.log_parts import LogPart, Logs, added, all_of, part_of, seen, within, worker_log
+from dask_steward.control.log_parts import LogPart, Logs, added, logs_of, part_of, seen, within, worker_log
 from dask_steward.errors import StewardError, UsageError
 from dask_steward.server.base import Handler, in_thread
 from dask_steward.server.models import Given
@@ -63,7 +63,7 @@ class ClusterLogs(Handler):
         if query.name is None:
             if query.follow or query.offset is not None:
                 raise UsageError("name: say which log.", field="name")
-            self.reply(await in_thread(all_of, id))
+            self.reply(await in_thread(logs_of, id))
             return
         first = await in_thread(part_of, id, query.name, query.offset, min(query.limit, STREAMED))
         if not query.follow:

@@ -117,7 +117,7 @@ def test_logs_that_nobody_brought_are_brought_once(
     found = read_logs(str(folder), job=None, keeper=False, tail=9)
 
     assert found == {"keeper": "began\n", CONTAINER: "wörld\nLogContents:\nthe end\n", APPLICATION: "no line end\n"}
-    again = log_parts.all_of("abcdefghij")
+    again = log_parts.logs_of("abcdefghij")
     assert ({one.name for one in again.logs}, again.missing) == ({"keeper", CONTAINER, APPLICATION}, None)
     assert log_parts.part_of("abcdefghij", CONTAINER, 6, 100).text == "\nLogContents:\nthe end\n"
     assert asked.read_text() == f"logs -applicationId {APPLICATION} -size -4000000\n"
@@ -145,7 +145,7 @@ def test_what_cannot_be_had_is_said_in_one_sentence(
     assert words in found[APPLICATION]
     assert "\n" not in found[APPLICATION]
     assert words in read_logs(str(folder), job=CONTAINER, keeper=False, tail=9)[APPLICATION]
-    assert words in str(log_parts.all_of("abcdefghij").missing)
+    assert words in str(log_parts.logs_of("abcdefghij").missing)
     with pytest.raises(log_parts.NoSuchLog) as caught:
         log_parts.part_of("abcdefghij", CONTAINER, None, 100)
     assert words in str(caught.value)

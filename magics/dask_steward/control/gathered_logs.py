@@ -119,7 +119,7 @@ def _write(entry: Entry, application: str, found: Mapping[str, Mapping[str, str]
     masters = [logs[yarn_logs.MASTER] for _, logs in sorted(found.items()) if yarn_logs.MASTER in logs]
     if masters:
         texts[application] = "".join(masters)
-    folder = os.path.join(entry.folder, entries.LOGS)
+    folder = ledger_logs.make_folder(entry.folder, entry.tag)
     for id, text in texts.items():
         path = os.path.join(folder, f"{id}.log")
         data = text.encode()

@@ -12,6 +12,7 @@ import pytest
 from distributed import Client
 
 import dask_steward as ds
+from dask_steward.control import log_parts
 from tests.contract.site import PATIENCE, Site, until
 from tests.support import leaks
 
@@ -21,7 +22,12 @@ pytestmark = [
     pytest.mark.timeout(240),
 ]
 
-APART = {"options.deploy_mode": "remote", "options.scheduler_memory": "600 MB", "options.host": None}
+APART = {
+    "options.deploy_mode": "remote",
+    "options.scheduler_memory": "600 MB",
+    "options.scheduler_vcores": 3,
+    "options.host": None,
+}
 
 
 @pytest.fixture(autouse=True)
@@ -179,6 +185,9 @@ def test_a_scheduler_in_the_applications_master(site: Site, apart: Callable[...,
         assert client.submit(sum, [1, 2]).result(timeout=PATIENCE) == 3
         where = client.run_on_scheduler(os.getenv, "CONTAINER_ID")
         assert where.endswith("_000001")
+        # Scheduler and one worker, and nothing besides; memory in steps of 64 MiB.
+        raw = site.yarn.ask(f"/apps/{application['id']}")[1]["app"]
+        assert (raw["allocatedMB"], raw["allocatedVCores"]) == (2 * 576, 3 + 2)
 
         cluster.scale(2)
         cluster.wait_for_workers(2, timeout=PATIENCE)
@@ -196,10 +205,12 @@ def test_a_scheduler_in_the_applications_master(site: Site, apart: Callable[...,
 
 
 def test_a_scheduler_in_the_master_goes_with_its_keeper(site: Site, apart: Callable[..., Any]) -> None:
+    """Given nobody who could bring logs before the end, then faces show what YARN has gathered after it."""
     assert site.yarn is not None
     cluster = apart()
     state = cluster.state
     (application,) = holding(cluster, "application")
+    (container,) = holding(cluster, "container")
     began = time.monotonic()
     os.kill(state["guard"]["pid"], signal.SIGSTOP)
     os.kill(state["keeper"]["pid"], signal.SIGKILL)
@@ -210,3 +221,14 @@ def test_a_scheduler_in_the_master_goes_with_its_keeper(site: Site, apart: Calla
     # By the line in its master alone.
     assert time.monotonic() - began < 20
     ds.sweep()
+    # Whatever was there when the keeper died is no help.
+    for path in (site.state / "dask-steward" / "clusters" / cluster.id / "logs").iterdir():
+        path.unlink()
+    until(lambda: site.yarn.ask(f"/apps/{application['id']}")[1]["app"]["logAggregationStatus"] == "SUCCEEDED")
+    listed = log_parts.logs_of(cluster.id)
+    assert listed.missing is None
+    assert {application["id"], container["id"]} < {one.name for one in listed.logs}
+    logs = cluster.get_logs(tail=1000)
+    assert "Scheduler at" in logs[application["id"]]
+    assert "distributed.worker" in logs[container["id"]]
+    assert "LogType" not in logs[container["id"]]

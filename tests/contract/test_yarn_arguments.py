@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import signal
 import socket
 import sys
 import tarfile
@@ -221,12 +222,42 @@ def test_a_specification_with_a_scheduler(yarn: PrivateYarn, place: pytest.Monke
             assert client.run_on_scheduler(lambda: __import__("os").environ["SKEIN_APPLICATION_ID"]) == cluster.app_id
 
 
-def test_on_behalf_of_another_user(yarn: PrivateYarn, place: pytest.MonkeyPatch) -> None:
-    with ds.YarnCluster(environment=HERE, worker_memory="600 MiB", user="alice", set={"dashboard": "off"}) as cluster:
+def test_on_behalf_of_another_user_whose_workers_die(yarn: PrivateYarn, place: pytest.MonkeyPatch) -> None:
+    """A user's name is the application's; of workers that die only so many are replaced, and then that is said."""
+    options = {"user": "alice", "worker_restarts": 1, "worker_memory": "600 MiB"}
+    with ds.YarnCluster(environment=HERE, set={"dashboard": "off"}, **options) as cluster:
         raw = report(yarn, cluster.app_id)
         assert raw["user"] == "alice"
         assert on_worker(cluster)["threads"] == 1
+
+        first = kill_worker(yarn, cluster)
+        second = until(lambda: next((id for id in connected(cluster) if id != first), None))
+        assert kill_worker(yarn, cluster) == second
+
+        words = "2 containers were lost, and options.worker_restarts has only 1 replaced"
+        until(lambda: words in str(cluster.state["reason"]))
+        # The cluster goes on without; who asks for a size anew has as many again.
+        assert cluster.state["state"] != "failed"
+        assert cluster.state["scheduler"]["address"]
+        cluster.scale(1)
+        until(lambda: set(connected(cluster)) - {first, second})
+        assert cluster.state["reason"] is None
     assert yarn.application(raw["id"]).state == "FINISHED"
+
+
+def connected(cluster: Any) -> list[str]:
+    """Return the containers whose worker is there."""
+    return [one["id"] for one in cluster.state["holdings"] if one["state"] == "connected"]
+
+
+def kill_worker(yarn: PrivateYarn, cluster: Any) -> str:
+    """Kill what runs in the one container of a worker; return that."""
+    (id,) = until(lambda: connected(cluster))
+    for one in yarn.containers(cluster.app_id):
+        if one.environment.get("CONTAINER_ID") == id and "dask_spec" in one.command:
+            os.kill(one.pid, signal.SIGKILL)
+    until(lambda: id not in connected(cluster))
+    return str(id)
 
 
 def test_the_environment_that_starts_it(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,14 +14,16 @@ import pytest
 from distributed import Client
 
 import dask_steward as ds
-from dask_steward.control import applications
+from dask_steward.cli import doctor_probe
+from dask_steward.control import applications, probing
 from dask_steward.errors import ManagerUnreachable, StartFailed, UsageError, WrongState
 from dask_steward.profiles import ProfileStore
+from tests.contract.site import until
 from tests.faces.conftest import Shell
 from tests.faces.notebook import LIMIT, Notebook
 from tests.support import environments
 from tests.support.dask_yarn_like import submitted
-from tests.support.private_yarn import PrivateYarn
+from tests.support.private_yarn import ENDED, PrivateYarn
 
 pytestmark = [pytest.mark.long, pytest.mark.requires("yarn")]
 
@@ -229,6 +232,57 @@ def test_the_doctor_looks_at_what_yarn_needs(site: PrivateYarn, answer: Answer, 
     assert "/nowhere/bin/java cannot be run" in sick["Java"]["found"]
     assert sick["yarn classpath"]["result"] == "fail"
     assert "set HADOOP_CONF_DIR" in sick["ResourceManager"]["found"]
+
+
+def test_the_doctors_probe_says_which_deploy_mode_a_site_needs(site: PrivateYarn, tmp_path: Path, shell: Shell) -> None:
+    """Given containers that reach this machine, or a name of it that they cannot resolve, then it says which mode."""
+    write(tmp_path, "afar", {"environment": PYTHON}, line={"host": "no-such-host.invalid"})
+
+    (near,) = probed(json.loads(shell("doctor", "--probe", "quick", "--json").stdout))
+    (far,) = probed(json.loads(shell("doctor", "--probe", "afar", "--json", check=1).stdout))
+
+    assert (near["result"], near["advice"]) == ("ok", ""), near
+    assert near["found"].startswith("deploy_mode: local works from here: a container on localhost reaches ")
+    assert "(line) and" in near["found"]
+    assert "; this machine reaches " in near["found"]
+    assert far["result"] == "fail"
+    assert (
+        "deploy_mode: local does not work from here: a container on localhost does not reach no-such-host"
+        in far["found"]
+    )
+    assert "Name or service not known" in far["found"]
+    assert "scheduler" not in far["found"]  # which it reaches
+    assert far["advice"].startswith("Write options.deploy_mode: remote into afar; or open the firewall for line.ports")
+    assert [one for one in site.applications() if one.is_ours and one.state not in ENDED] == []
+    assert ds.held() == []
+    assert "--probe: say which of afar, quick." in shell("doctor", "--probe", check=2).stderr
+
+
+def test_a_probe_without_a_place_tells_nothing_and_leaves_nothing(site: PrivateYarn, shell: Shell) -> None:
+    """Given a full queue, then the answer is not known; whoever is killed while it waits leaves no application."""
+    full = site.submit(memory=5888)
+    until(lambda: any("is launched" in one.diagnostics for one in site.applications() if one.id == full))
+    plain = ProfileStore().resolve("quick").expanded(os.environ).to_json()
+
+    found = probing.probe_yarn(plain, limit=1.0)
+
+    assert (found["back"], found["node"], found["left"]) == (None, None, None)
+    check = doctor_probe.judge("quick", plain, found)
+    assert (check.result, check.found.startswith("not known: YARN: ACCEPTED, queue default")) == ("warn", True)
+    assert ds.held() == []
+
+    asked = subprocess.Popen([sys.executable, "-m", "dask_steward.cli", "doctor", "--probe"], stdout=subprocess.PIPE)
+    until(lambda: [one for one in site.applications() if one.is_ours and one.state == "ACCEPTED"])
+    asked.kill()
+    asked.communicate()
+    until(lambda: not [one for one in site.applications() if one.is_ours and one.state not in ENDED])
+    until(lambda: ds.clusters() == [] and ds.held() == [])
+    assert [one.state for one in site.applications() if one.id == full] == ["ACCEPTED"]
+    site.kill_application(full)
+
+
+def probed(checks: list[dict[str, str]]) -> list[dict[str, str]]:
+    return [one for one in checks if one["name"] == "deploy mode"]
 
 
 # --- somebody's application -------------------------------------------------------------------------------------------

@@ -101,7 +101,14 @@ def test_an_archive_of_another_dask(stage: Stage, yarn: PrivateYarn, tmp_path: P
 def test_an_archive_of_another_python_on_hadoop(stage: Stage, yarn: PrivateYarn) -> None:
     folder = yarn.folder / "dfs" / "user" / "archives"
     folder.mkdir(exist_ok=True)
-    archive(folder / "other.tar.gz", "3.8", "2026.8.0")
+    private = archive(folder / "other.tar.gz", "3.8", "2026.8.0")
+    private.chmod(0o600)
+    said = refused(stage, yarn, environment="viewfs://fixture/user/archives/other.tar.gz", user="alice")
+    assert (
+        "viewfs://fixture/user/archives/other.tar.gz cannot be read by alice, the application's user: viewfs:" in said
+    )
+    assert "other.tar.gz is -rw------- of " in said
+    private.chmod(0o644)
     said = refused(stage, yarn, environment="viewfs://fixture/user/archives/other.tar.gz")
     assert "options.environment: viewfs://fixture/user/archives/other.tar.gz holds Python 3.8" in said
 
@@ -136,7 +143,8 @@ def test_a_queue_that_one_may_not_use(stage: Stage, make_yarn: Callable[..., Pri
     }
     yarn = make_yarn(site={"yarn.acl.enable": "true", "yarn.admin.acl": "nobody"}, scheduler=rights)
     said = refused(stage, yarn, queue="other")
-    assert "You may not submit to queue 'other'" in said
+    # Told by the ResourceManager's list, before there is a driver or anything to take back.
+    assert "You may not submit to queue 'other': it takes users somebody." in said
     assert "Choose another queue" in said
 
 

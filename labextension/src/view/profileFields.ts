@@ -59,7 +59,14 @@ const FIRST = [
   'options/worker_memory'
 ];
 
-const LIFE = ['tenure', 'idle_timeout', 'time_to_live', 'start_timeout', 'logs_kept'];
+const LIFE = [
+  'tenure',
+  'idle_timeout',
+  'time_to_live',
+  'start_timeout',
+  'logs_kept',
+  'archives_kept'
+];
 
 /** Only an administrator's file may have these; they are shown where a file has them. */
 const RARE = ['lock'];

@@ -305,10 +305,10 @@ def dashboard(args: argparse.Namespace) -> int:
 
 
 def doctor(args: argparse.Namespace) -> int:
-    """Check what a cluster needs."""
+    """Check what a cluster needs; with a probe, also how containers and this machine reach each other."""
     from dask_steward.cli import doctor as checks
 
-    found = checks.run_all()
+    found = checks.run_all(args.probe, output.note)
     if args.json:
         output.print_json([check.to_dict() for check in found])
     else:

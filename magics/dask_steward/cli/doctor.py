@@ -59,10 +59,29 @@ class Check:
         return asdict(self)
 
 
-def run_all() -> list[Check]:
-    """Run every check; one that cannot be made is a result, not an error."""
+def run_all(probe: str | None = None, on_progress: Callable[[str], None] | None = None) -> list[Check]:
+    """Run every check; one that cannot be made is a result, not an error.
+
+    Parameters
+    ----------
+    probe : str, optional
+        A profile of YARN for which an application of some seconds looks how containers and this machine reach each
+        other; empty for the only one that there is.
+    on_progress : callable, optional
+        Given a sentence now and then while it does.
+
+    Raises
+    ------
+    UsageError
+        If there is nothing that the probe could be made for.
+    """
+    checks = list(_CHECKS)
+    if probe is not None:
+        from dask_steward.cli import doctor_probe
+
+        checks.append(doctor_probe.check_for(probe, on_progress))
     found: list[Check] = []
-    for check in _CHECKS:
+    for check in checks:
         try:
             found.extend(check())
         except (OSError, StewardError) as error:

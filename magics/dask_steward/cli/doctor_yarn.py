@@ -174,6 +174,6 @@ def _places(profiles: list[dict[str, object]]) -> Iterator[Check]:
     yield Check(
         "where the scheduler runs",
         "ok",
-        f"on this machine (deploy_mode: local): containers must reach {socket.gethostname()} by TCP. Where they "
-        "cannot, the first one says so, and deploy_mode: remote is the way out",
+        f"on this machine (deploy_mode: local): containers must reach {socket.gethostname()} by TCP; "
+        "dask-steward doctor --probe finds out whether they do; where they cannot, deploy_mode: remote is the way out",
     )

@@ -134,7 +134,9 @@ def build_parser(arguments: Sequence[str] | None = None) -> Parser:
     words = "run a script with a cluster of its own inside one allocation of Slurm"
     batch.add_arguments(_add(sub, "batch", batch.batch, words))
 
-    _add(sub, "doctor", commands.doctor, "check what a cluster needs, and say what to do")
+    checked = _add(sub, "doctor", commands.doctor, "check what a cluster needs, and say what to do")
+    words = "also submit a YARN application of some seconds, to find out which deploy_mode a profile needs from here"
+    checked.add_argument("--probe", nargs="?", const="", metavar="PROFILE", help=words)
     _add_profiles(sub, arguments)
     return parser
 

@@ -46,3 +46,9 @@ def guard(there: bool) -> Defence:
 def line(silence: float, what: str = "each job") -> Defence:
     """Return the line's part; `silence` in seconds."""
     return Defence(LINE, True, f"{what} ends itself when the keeper dies, or is silent for {silence:g} s")
+
+
+def no_line(silence: float, where: str) -> Defence:
+    """Return what stands in the line's place where containers cannot call the keeper."""
+    words = f"containers do not reach this machine on {where}"
+    return Defence(LINE, False, f"{words}; the scheduler there ends when the keeper is silent for {silence:g} s")

@@ -50,9 +50,12 @@ if [ -z "$steward_watch" ]; then
       "$steward_scheduler_port instead ($steward_line_why)"
     steward_watch=port
   else
-    # This job is the scheduler: it watches whether the keeper speaks to it.
+    # This job is the scheduler: it watches whether the keeper speaks to it. Here it is watched whether the one lives that
+    # has started this script: YARN ends what a master has left behind only where that had not died by itself.
     steward_say "the line to $steward_host:$steward_port cannot be reached from here ($steward_line_why)"
     steward_watch=none
+    steward_above() { sed -n 's/^PPid://p' "/proc/$$/status" 2>/dev/null; }
+    steward_began=$(steward_above)
   fi
 fi
 
@@ -121,7 +124,8 @@ steward_watching() {
     elif [ "$steward_cause" -gt 128 ]; then steward_say "no sign from the keeper for $steward_silence s; this job leaves"
     else steward_say "the keeper has gone; this job leaves"; fi
   elif [ "$steward_watch" = none ]; then
-    return
+    while read -r -t 5 steward_word <> <(:); [ "$(steward_above)" = "$steward_began" ]; do :; done
+    steward_say "who started this job has gone; this job leaves"
   else
     steward_missed=0
     while [ "$steward_missed" -lt 3 ]; do

@@ -92,7 +92,7 @@ class Line:
         self._dismissing = False
         self._calls: dict[int, _Call] = {}
         self._events: dict[int, Event] = {}
-        self._listener = _listen(host, ports)
+        self._listener = listen(host, ports)
         self.port: int = self._listener.getsockname()[1]
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._listener, selectors.EVENT_READ)
@@ -225,7 +225,14 @@ class Line:
             self._on_event(Event(event.key, event.job, event.node, up=False))
 
 
-def _listen(host: str, ports: tuple[int, int] | None) -> socket.socket:
+def listen(host: str, ports: tuple[int, int] | None) -> socket.socket:
+    """Listen on the first free port of a range, or on any.
+
+    Raises
+    ------
+    StartFailed
+        If none is free.
+    """
     candidates = range(ports[0], ports[1] + 1) if ports else (0,)
     refusal = ""
     for port in candidates:

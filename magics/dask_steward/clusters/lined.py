@@ -54,7 +54,7 @@ class LinedSystem(System):
                 hint="Name another one, or leave it out.",
             ) from error
         self._line_host = options.get("host") or host
-        self._line = Line(self.tag, host if bind else "", _ports(options.get("ports")), heard)
+        self._line = Line(self.tag, host if bind else "", ports_of(options.get("ports")), heard)
         self._line.start()
 
     @property
@@ -99,7 +99,7 @@ class LinedSystem(System):
         return None
 
 
-def _ports(given: Any) -> tuple[int, int] | None:
+def ports_of(given: Any) -> tuple[int, int] | None:
     """Return a range of ports from ``40000-40100``, ``[40000, 40100]`` or one port."""
     if not given:
         return None

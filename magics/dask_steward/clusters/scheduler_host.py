@@ -7,6 +7,7 @@ start, goes into a file of the entry.
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import logging
 import os
@@ -24,6 +25,8 @@ logger = logging.getLogger(__name__)
 
 #: The file in the entry.
 FILE = "scheduler.json"
+#: Exit status of a scheduler whose port is taken (EX_CANTCREAT of sysexits.h): it may be all that anybody hears of it.
+PORT_TAKEN = 73
 #: Seconds between two looks at whether the keeper still speaks.
 _INTERVAL = 1.0
 
@@ -46,13 +49,14 @@ def main(given: str, scratch: str) -> int:
 
 
 async def _run(told: Mapping[str, Any], scratch: str) -> int:
+    from dask_steward.clusters.base import first_cause
     from dask_steward.clusters.local_agent import LocalAgent
     from dask_steward.clusters.scheduler import Pages, security_of, start_scheduler
     from dask_steward.clusters.service import AgentService
     from dask_steward.clusters.tunnel import serve_pages
 
     tls = told["tls"]
-    scheduler = None
+    scheduler, code = None, 1
     # Where nobody can be told an address, the keeper looks on these ports.
     ports = told.get("ports") or [None]
     for port in ports:
@@ -62,10 +66,11 @@ async def _run(told: Mapping[str, Any], scratch: str) -> int:
             break
         except StartFailed as error:
             logger.error("%s", error)
+            code = PORT_TAKEN if getattr(first_cause(error), "errno", None) == errno.EADDRINUSE else 1
             if port == ports[-1]:
                 _say(told, error=str(error))
     if scheduler is None:
-        return 1
+        return code
     agent = LocalAgent(scheduler, f"{told['tag']}-summary")
     service = AgentService(agent)
     # Through the folder's descriptor: a socket's path holds 107 bytes, and a scratch folder's name may be long.

@@ -14,7 +14,7 @@ from distributed.security import Security
 from distributed.utils import get_ip
 
 from dask_steward import managers
-from dask_steward.clusters import defences, yarn_check, yarn_scheduler, yarn_script, yarn_spec
+from dask_steward.clusters import defences, yarn_check, yarn_scheduler, yarn_script, yarn_spec, yarn_uploads
 from dask_steward.clusters.agent import Agent
 from dask_steward.clusters.base import MAIN, HoldingView, Site, Workforce, units_of
 from dask_steward.clusters.defences import Defence
@@ -75,7 +75,8 @@ class YarnSystem(LinedSystem):
         await asyncio.to_thread(yarn_check.check, self._plan, self._manager)
         start.waiting("the driver that speaks to YARN is starting")
         driver = asyncio.create_task(self._driver.start())
-        looking = asyncio.create_task(yarn_spec.prepare(self._plan, start.waiting))
+        kept = float(self.profile.get("archives_kept") or 0.0)
+        looking = asyncio.create_task(yarn_spec.prepare(self._plan, start.waiting, kept=kept))
         try:
             own = self.scheduler_arguments()
             agent: Agent | None = None
@@ -83,7 +84,9 @@ class YarnSystem(LinedSystem):
                 agent = await super().start_agent(start)
             self.open_line(get_address_host(agent.address) if agent else str(get_ip()), bind="interface" in own)
             await driver
-            self._prepared = await looking
+            self._prepared = prepared = await looking
+            if prepared is not None and prepared.shared:
+                yarn_uploads.note_use(self.folder, prepared.name)
         except BaseException:
             driver.cancel()
             looking.cancel()
@@ -188,7 +191,12 @@ class YarnSystem(LinedSystem):
 
     def defences(self) -> list[Defence]:
         application = self._application
-        line = [defences.line(self.silence, "the application, and each container,")] if self._workforce else []
+        if self._workforce is None or application is None:
+            line = []
+        elif self._remote is not None and not application.called:
+            line = [defences.no_line(self.silence, application.line)]
+        else:
+            line = [defences.line(self.silence, "the application, and each container,")]
         return [*line, *(application.lease.defences() if application is not None else ())]
 
     async def bring_logs(self, job: str | None) -> None:
@@ -214,16 +222,21 @@ class YarnSystem(LinedSystem):
         if self._remote is not None:
             containers.environment = yarn_scheduler.variables(self._remote.address)
         made.belong(application, containers, plan.restarts, plan.spec.services[yarn_spec.WORKER])
+
+        def mine() -> list[str]:
+            # The scheduler's, where that is in the master; else there is only the line in it.
+            return [application.id] if self._remote is not None and application.id is not None else []
+
         self._logs = logs = ContainerLogs(
             super().log_of,
             lambda id: application.node_web if id == application.id else containers.node_of(id),
-            lambda: [job.id for job in made.roster.holding if job.id and job.lives],
+            lambda: [*mine(), *(job.id for job in made.roster.holding if job.id and job.lives)],
             user=self._manager.user,
             scheme="https" if str(next(iter(self._manager.addresses), "")).startswith("https:") else "http",
-            attempt=lambda: application.attempt,
+            master=lambda: application.report.am_container if application.report is not None else None,
         )
         made.roster.log_of = containers.bring = logs.bring
-        made.logs = logs
+        made.logs, made.folder = logs, self.folder
         self._workforce = made
         self._changed = made.news
         made.start()

@@ -91,6 +91,8 @@ class YarnApplication:
         """What the ResourceManager said last."""
         self.client: skein.ApplicationClient | None = None
         """Speaks to the application's master, while there is one."""
+        self.silent: str | None = None
+        """That its master is there and does not answer, in words for a person: it is frozen, or cut off."""
         self.line = "the port of the line"
         """``host:port`` of the line, as containers reach it."""
         self.attempt = 0
@@ -108,7 +110,9 @@ class YarnApplication:
         self._ending = False
         self._missed_since: float | None = None
         self._doubted = False
-        self._called = False  # its master has called on the line
+        self.called = False
+        """Whether its master has ever called on the line."""
+        self._master: str | None = None  # where the one listens that was spoken to last
         self.arrived: list[Callable[[skein.ApplicationClient, int], None]] = []
         """Told, in a thread, of each new master before anybody else speaks to it."""
 
@@ -132,6 +136,12 @@ class YarnApplication:
     def node_web(self) -> str | None:
         """The web address of the node of its master."""
         return self.report.am_host if self.report is not None else None
+
+    @property
+    def silence(self) -> str:
+        """What is said of a master that is there and does not answer."""
+        who = yarn_words.master(self.report)
+        return f"{who} does not answer: it stands still, or cannot be reached from this machine"
 
     def core_seconds(self) -> float:
         """Return core-seconds that its master has held so far."""
@@ -190,7 +200,7 @@ class YarnApplication:
     def heard(self, event: Event) -> None:
         """Take in what the line says: a master that comes or goes is a master to look at."""
         if event.up:
-            self._called = True
+            self.called = True
             self.node = event.node
         self.doubt()
 
@@ -215,7 +225,7 @@ class YarnApplication:
                 await asyncio.sleep(0.1)  # the ResourceManager learns of an end later than the line
 
     def _interval(self) -> float:
-        if self.unknown is not None:
+        if self.unknown is not None or self.silent is not None:
             return UNKNOWN_INTERVAL
         return IDLE_INTERVAL if self.client is not None and not self._ending else BUSY_INTERVAL
 
@@ -237,10 +247,11 @@ class YarnApplication:
             await self._is_over(answer)
         elif answer.state == "RUNNING":
             self._started = self._started or time.time()
-            if self.client is None or doubted:
-                await self._connect(id)
+            if self.client is None or self.silent is not None or doubted:
+                await self._connect(id, answer)
         else:
             self._leave_master()
+            self._master = None
             self._to("queued", yarn_words.waiting(answer, again=self.attempt > 0))
 
     def _missing(self) -> None:
@@ -255,7 +266,7 @@ class YarnApplication:
 
     async def _is_over(self, answer: Application) -> None:
         self._leave_master()
-        if not self._called and yarn_words.cannot_call(answer):
+        if not self.called and yarn_words.cannot_call(answer):
             self._finish(f"{yarn_words.over(answer)}. Its containers cannot reach this machine on {self.line}: {WAYS}")
         else:
             self._finish(yarn_words.over(answer))
@@ -269,39 +280,53 @@ class YarnApplication:
         self._changed()
 
     def _leave_master(self) -> None:
+        self.silent = None
         if self.client is not None:
             client, self.client = self.client, None
             client.close()
             self._changed()
 
-    async def _connect(self, id: str) -> None:
+    async def _connect(self, id: str, report: Application) -> None:
         """Speak to the application's master; a new one has no containers, and is told of those that are wanted."""
         try:
-            found = await asyncio.to_thread(self._reach, id, self.client)
+            found = await asyncio.to_thread(self._reach, id, report.am_rpc, self.client)
         except Exception as error:  # noqa: BLE001  # it may have died a moment ago; asked again at once
             logger.info("the master of %s cannot be reached: %s", id, error)
-            self._leave_master()
-            where = f" on {self.report.node}" if self.report is not None and self.report.node else ""
-            words = yarn_words.first_line(error)
-            self._to("running", f"its master{where} cannot be reached from this machine: {words}")
+            if yarn_words.is_silence(error):
+                # It is there, with its containers: frozen, or cut off. What runs goes on.
+                self.silent = self.silence
+                self._to("running", self.silent)
+            else:
+                self._leave_master()
+                words = f"cannot be reached from this machine: {yarn_words.first_line(error)}"
+                self._to("running", f"{yarn_words.master(report)} {words}")
+            self._changed()
             return
         if found is not self.client:
             self._leave_master()
-            self.attempt += 1
             self.client = found
+        if found.address != self._master:
+            self._master, self.attempt = found.address, self.attempt + 1
+        self.silent = None
         self._to("running", None)
         self._changed()
 
-    def _reach(self, id: str, known: skein.ApplicationClient | None) -> skein.ApplicationClient:
+    def _reach(self, id: str, address: str | None, known: skein.ApplicationClient | None) -> skein.ApplicationClient:
         """Return a client of the master, `known` where that is the same one; in a thread."""
-        client = self._driver.client.connect(id, wait=False, security=self._driver.security)
-        if known is not None and client.address == known.address:
-            client.close()
+        if address is None:  # a ResourceManager that is asked by command does not tell
+            with self._driver.client.connect(id, wait=False, security=self._driver.security) as found:
+                address = str(found.address)
+        if known is not None and address == known.address:
             known.get_containers()
             return known
-        client.get_containers()
-        for told in self.arrived:
-            told(client, self.attempt + 1)
+        client = self._driver.master(address, id)
+        try:
+            client.get_containers()
+            for told in self.arrived if address != self._master else ():
+                told(client, self.attempt + 1)
+        except BaseException:
+            client.close()
+            raise
         return client
 
     # -- down --
@@ -310,7 +335,7 @@ class YarnApplication:
         """Tell it to end; whether it has is for `verify`."""
         self._ending = True
         self._wake.set()
-        if self.client is not None:
+        if self.client is not None and self.silent is None:
             try:
                 await aside(self.client.shutdown, limit=2.0)
             except Exception as error:  # noqa: BLE001  # its master may be gone: it is killed
@@ -338,6 +363,7 @@ class YarnApplication:
             return None
         if not self._ending:
             await self.end()
+        self._leave_master()  # who still waits for its answer waits no longer
         began = time.monotonic()
         pause, kill_at = 0.03, began + KILL_AFTER
         while True:

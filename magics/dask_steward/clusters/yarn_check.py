@@ -9,6 +9,7 @@ from dask_steward import units
 from dask_steward.clusters.yarn_spec import Plan
 from dask_steward.errors import StartFailed
 from dask_steward.managers.base import Unknown
+from dask_steward.managers.yarn_http import Forbidden
 
 if TYPE_CHECKING:
     import skein
@@ -25,7 +26,8 @@ def check(plan: Plan, manager: Yarn) -> None:
     """Refuse an application of which the ResourceManager already says that it cannot be; blocking.
 
     YARN takes an application with containers that no node can ever hold, and ends it as a whole a few seconds later.
-    Which queues there are, and who may use them, it says at the submit: some it makes when they are first used.
+    Which queues there are it says at the submit, since some it makes when they are first used; and who may use them
+    where it does not tell that before.
 
     Parameters
     ----------
@@ -48,10 +50,45 @@ def check(plan: Plan, manager: Yarn) -> None:
             field="options.resource_manager",
             hint="Is the ResourceManager up, and do HADOOP_CONF_DIR or options.resource_manager name it?",
         )
+    _may_submit(plan.spec.queue, plan.spec.user or manager.user, manager)
     whole = plan.environment is None
     _fits(plan.worker.resources, "specification" if whole else "worker", largest)
     if plan.scheduler is not None:
         _fits(plan.scheduler.resources, "specification" if whole else "scheduler", largest)
+
+
+def _may_submit(name: str, user: str, manager: Yarn) -> None:
+    """Refuse a queue that is not for this user, where the ResourceManager tells it."""
+    answer = manager.may_submit(name, user, timeout=ANSWER_LIMIT)
+    why: str | None = "YARN says so"
+    if isinstance(answer, Forbidden):
+        why = _not_for(name, user, manager) if user == manager.user else None
+    elif answer is True or isinstance(answer, Unknown):
+        why = None
+    if why is not None:
+        who = "You" if user == manager.user else f"{user}, the application's user,"
+        raise StartFailed(
+            f"{who} may not submit to queue {name!r}: {why}.",
+            field="options.queue",
+            value=name,
+            hint="Choose another queue; dask-steward discover yarn shows those that take your applications.",
+        )
+
+
+def _not_for(name: str, user: str, manager: Yarn) -> str | None:
+    """Return why a queue, of which this user is no administrator, is not for them, by the list of who may submit.
+
+    None where it names them, or groups: whose those are the ResourceManager knows by lists of its own.
+    """
+    queues = manager.queues(timeout=ANSWER_LIMIT)
+    found = [] if isinstance(queues, Unknown) else [one for one in queues if name in (one.path, one.name)]
+    if len(found) != 1 or found[0].submit is None:
+        return None
+    users, _, groups = found[0].submit.partition(" ")
+    named = [one for one in users.split(",") if one]
+    if groups or {"*", user} & set(named):
+        return None
+    return f"it takes {'users ' + ', '.join(named) if named else 'nobody but its administrators'}"
 
 
 def _fits(resources: skein.Resources, role: str, largest: Largest) -> None:

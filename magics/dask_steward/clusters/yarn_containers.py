@@ -18,7 +18,7 @@ from dask_steward.clusters import yarn_words
 from dask_steward.clusters.yarn_application import YarnApplication
 from dask_steward.clusters.yarn_script import KEY_VARIABLE, first_key
 from dask_steward.clusters.yarn_spec import WORKER
-from dask_steward.errors import SubmitRefused, SubmitUncertain
+from dask_steward.errors import SubmitRefused
 from dask_steward.managers.base import JobState, JobStatus, Manager, Unknown
 
 if TYPE_CHECKING:
@@ -129,17 +129,25 @@ class Containers(Manager):
                 return tuple(self._first[key] for key in keys)
             if client is None or self.closing:
                 raise SubmitRefused("the application has no master now", retryable=True)
-            return tuple(self._add(client, _Wanted(key, time.time())) for key in keys)
+            added: list[str] = []
+            try:
+                for key in keys:
+                    added.append(self._add(client, _Wanted(key, time.time())))
+            except SubmitRefused:
+                for id in added:
+                    del self._wanted[id]
+                raise
+            return tuple(added)
 
     def _add(self, client: skein.ApplicationClient, wanted: _Wanted) -> str:
+        """Ask for a container; one that an error leaves behind is ended when it is seen, since nobody wants it."""
         import skein
 
         try:
             found = client.add_container(WORKER, env={**self.environment, KEY_VARIABLE: wanted.key})
-        except (skein.ConnectionError, skein.TimeoutError) as error:
+        except (ConnectionError, TimeoutError) as error:  # skein's own are such
             self._application.doubt()
-            # Whether it was asked for or not: a container without a key of ours is none of those that are wanted.
-            raise SubmitUncertain(f"the application's master did not answer: {error}.", retryable=True) from error
+            raise SubmitRefused(f"{self._unanswered(error)}.", retryable=True) from error
         except (skein.SkeinError, ValueError, KeyError) as error:
             raise SubmitRefused(
                 f"the application's master took no container: {yarn_words.first_line(error)}.", retryable=True
@@ -152,17 +160,21 @@ class Containers(Manager):
         with self._changing:
             self._open = False
             if attempt > 1:
-                before = list(self._wanted.values())
+                before = dict(self._wanted)
                 self._wanted.clear()
                 self._ids.clear()
                 self._seen.clear()
                 logger.info("master %d of the application: %d containers are asked for again", attempt, len(before))
-                for one in [] if self.closing else before:
-                    again = replace(one, asked=time.time(), lives=one.lives + 1, fresh=True)
-                    if one.key in self._first:
-                        self._wanted[self._first[one.key]] = again  # it asks for these by itself
-                    else:
-                        self._add(client, again)
+                try:
+                    for one in () if self.closing else before.values():
+                        again = replace(one, asked=time.time(), lives=one.lives + 1, fresh=True)
+                        if one.key in self._first:
+                            self._wanted[self._first[one.key]] = again  # it asks for these by itself
+                        else:
+                            self._add(client, again)
+                except SubmitRefused:
+                    self._wanted = before  # all over again, with the next look
+                    raise
             for id in self._first.values():
                 if id not in self._wanted:
                     with contextlib.suppress(KeyError, ValueError):
@@ -174,22 +186,48 @@ class Containers(Manager):
         application = self._application
         if application.over is not None:
             return ()
-        client = application.client
-        if client is None:
-            return Unknown(application.unknown or application.reason or "the application has no master now")
+        client = self._master()
+        if isinstance(client, Unknown):
+            return client
         try:
             found = self._all(client)
         except Exception as error:  # noqa: BLE001  # gRPC's own, skein's, or a master that was closed meanwhile
             application.doubt()
-            return Unknown(f"the application's master does not answer: {yarn_words.first_line(error)}")
+            return Unknown(self._unanswered(error))
         with self._changing:
-            if client is not application.client:
+            if application.client is None or client is not application.client:
                 return Unknown("the application has a new master")
+            mine = {*self._wanted, *(self._first.values() if self._open else ())}
+            strangers = [one.id for one in found if one.id not in mine and str(one.state) not in _OVER]
             self._seen.update(one.id for one in found)
             # A master that has just come up may not have them in its list yet.
             late = [id for id in self._wanted if id not in self._seen]
             known = [self._status(one) for one in found if one.id in self._wanted]
-            return (*known, *(self._late(id) for id in late))
+            answer = (*known, *(self._late(id) for id in late))
+        for id in strangers:
+            # Asked for by a call that had no answer, so that nobody knows it.
+            logger.info("container %s is nobody's, and is ended", id)
+            try:
+                client.kill_container(id)
+            except Exception as error:  # noqa: BLE001  # tried again with the next look
+                logger.info("container %s could not be ended: %s", id, error)
+                break
+        return answer
+
+    def _master(self) -> skein.ApplicationClient | Unknown:
+        """Return who speaks to the application's master, where it answers."""
+        application = self._application
+        if application.client is None:
+            return Unknown(application.unknown or application.reason or "the application has no master now")
+        if application.silent is not None:
+            return Unknown(f"application {application.id}: {application.silent}")
+        return application.client
+
+    def _unanswered(self, error: Exception) -> str:
+        """Return that the application's master does not answer, in words for a person."""
+        if yarn_words.is_silence(error):
+            return f"application {self._application.id}: {self._application.silence}"
+        return f"the application's master does not answer: {yarn_words.first_line(error)}"
 
     @staticmethod
     def _all(client: skein.ApplicationClient) -> list[skein.Container]:
@@ -262,11 +300,11 @@ class Containers(Manager):
     # -- orders --
 
     def cancel(self, ids: Sequence[str], *, timeout: float | None = None, commands: int = 0) -> Unknown | None:
-        client = self._application.client
         if self.closing or self._application.over is not None:
             return None  # all go with the application
-        if client is None:
-            return Unknown("the application has no master now")
+        client = self._master()
+        if isinstance(client, Unknown):
+            return client
         for id in ids:
             with self._changing:
                 own = self._ids.get(id, id)
@@ -279,7 +317,7 @@ class Containers(Manager):
                 continue  # over already
             except Exception as error:  # noqa: BLE001  # gRPC's own, skein's
                 self._application.doubt()
-                return Unknown(f"the application's master does not answer: {yarn_words.first_line(error)}")
+                return Unknown(self._unanswered(error))
         return None
 
     def forget(self, keys: Collection[str]) -> None:

@@ -34,6 +34,8 @@ _NAME = "skein-internal"
 LOG = "driver.log"
 #: Seconds in which it must be up, and in which it must answer; skein itself would wait for ever.
 START_LIMIT, CALL_LIMIT = 60.0, 30.0
+#: Seconds for one answer of an application's master, which takes milliseconds; skein itself would wait for ever.
+MASTER_LIMIT = 10.0
 #: It copies files and waits: small, quickly up, and quiet.
 _JAVA_OPTIONS = ("-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 
@@ -162,6 +164,18 @@ class Driver:
             return Client(security=self._security, log=self._log, java_options=[*_JAVA_OPTIONS, *given])
         except (OSError, subprocess.SubprocessError, skein.SkeinError) as error:
             raise StartFailed(_why_not(error, self._log), field="system", hint=f"Its log is {self._log}.") from error
+
+    def master(self, address: str, id: str) -> skein.ApplicationClient:
+        """Return a client of an application's master; a call that it does not answer ends with skein's TimeoutError."""
+        import skein
+
+        class Master(skein.ApplicationClient):  # type: ignore[misc]  # skein has no types
+            """With an end to every call."""
+
+            def _call(self, method: str, req: Any, timeout: float | None = None) -> Any:
+                return super()._call(method, req, timeout=timeout or MASTER_LIMIT)
+
+        return Master(address, id, security=self.security)
 
     def stop(self) -> None:
         """End it; its input is closed, at which it leaves."""

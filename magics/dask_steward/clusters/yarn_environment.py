@@ -14,18 +14,17 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 from urllib.parse import unquote, urlsplit
 
-from dask_steward.clusters import yarn_archive, yarn_packing
+from dask_steward.clusters import yarn_archive, yarn_packing, yarn_uploads
 from dask_steward.clusters.hadoop_files import FilesError, HadoopFiles
 from dask_steward.clusters.yarn_settings import KERNEL
 from dask_steward.errors import StartFailed
 from dask_steward.interpreters import why_unfit
+from dask_steward.managers.user import groups_of
 
 logger = logging.getLogger(__name__)
 
 #: The folder in a container into which YARN unpacks an archive.
 FOLDER = "environment"
-#: Folder below a user's own on the default file system, for archives that were brought there once.
-UPLOADS = ".dask-steward/environments"
 _SCHEMES = ("conda", "venv", "python")
 #: A container's first line: bash's own words for a link to nowhere would name neither.
 _HAS_PYTHON = (
@@ -111,7 +110,7 @@ def activation(environment: str) -> Activation:
     return Activation((_HAS_PYTHON, f"source {FOLDER}/bin/activate"), f'"$PWD"/{FOLDER}/bin/python', files)
 
 
-async def prepare(environment: str, *, user: str, waiting: Callable[[str], None]) -> Prepared:
+async def prepare(environment: str, *, user: str, waiting: Callable[[str], None], kept: float = 0.0) -> Prepared:
     """Look at an environment, pack it if it is this one, and bring its archive to where YARN takes it from.
 
     Parameters
@@ -122,6 +121,8 @@ async def prepare(environment: str, *, user: str, waiting: Callable[[str], None]
         On whose behalf the application runs; empty for this one.
     waiting : callable
         Told in words for a person what takes its time; called on the event loop.
+    kept : float
+        Seconds without use after which archives that were brought before are deleted; 0 for never.
 
     Raises
     ------
@@ -141,14 +142,14 @@ async def prepare(environment: str, *, user: str, waiting: Callable[[str], None]
     else:
         found = _local(path)
         if found is None:
-            return await _on_hadoop(path, files, waiting)
+            return await _on_hadoop(path, files, user, waiting)
         local = found
         waiting(f"looking into {path}")
         facts, digest = await _aside(_look_into, local, path)
         _judge(facts, path)
         warning = _doubt(facts, path)
     # Another user's application could not read what lies in this one's folder: skein brings it along.
-    address = None if user else await _uploaded(local, digest, files, waiting)
+    address = None if user else await yarn_uploads.uploaded(local, digest, files, waiting, kept=kept)
     return Prepared(local, warning=warning) if address is None else Prepared(address, shared=True, warning=warning)
 
 
@@ -256,16 +257,48 @@ def _doubt(facts: yarn_archive.Facts, named: str) -> str | None:
     )
 
 
-async def _on_hadoop(uri: str, files: HadoopFiles, waiting: Callable[[str], None]) -> Prepared:
+async def _on_hadoop(uri: str, files: HadoopFiles, user: str, waiting: Callable[[str], None]) -> Prepared:
     """Look at an archive that lies on a file system of Hadoop's."""
     _check_suffix(uri, uri)
     waiting(f"looking for {uri}")
-    facts = await _aside(_facts_on_hadoop, uri, files)
+    # Both start a Java process and wait for it.
+    looked = _aside(_facts_on_hadoop, uri, files)
+    facts, doubt = await asyncio.gather(looked, _aside(_check_rights, uri, files, user))
     warning = None
     if facts is not None:
         _judge(facts, uri)
         warning = _doubt(facts, uri)
-    return Prepared(uri, shared=True, warning=warning)
+    return Prepared(uri, shared=True, warning=warning or doubt)
+
+
+def _check_rights(uri: str, files: HadoopFiles, user: str) -> str | None:
+    """Look whether the application's user may read an archive; return a doubt where only the file system knows."""
+    if not user:
+        return None  # this one, who reads it anyhow
+    try:
+        rights = files.rights(uri)
+    except FilesError as error:
+        logger.info("whether %s may read %s is not known: %s", user, uri, error)
+        return None
+    if user == rights[-1].owner:
+        return None  # whoever owns the root of HDFS may do everything
+    groups = groups_of(user)
+    for one in rights:
+        if one.allow(user, groups) is False:
+            what = f"{one.path} is {one.mode} of {one.owner}:{one.group}"
+            raise StartFailed(
+                f"{_FIELD}: {uri} cannot be read by {user}, the application's user: {what}.",
+                field=_FIELD,
+                value=uri,
+                hint=f"Give {user} the right to read it (hdfs dfs -chmod), or name one that all may read.",
+            )
+    unknown = next((one for one in rights if one.allow(user, groups) is None), None)
+    if unknown is None:
+        return None
+    return (
+        f"whether {user}, the application's user, can read {uri} is not certain: {unknown.path} is {unknown.mode} of "
+        f"{unknown.owner}:{unknown.group}"
+    )
 
 
 def _facts_on_hadoop(uri: str, files: HadoopFiles) -> yarn_archive.Facts | None:
@@ -289,28 +322,6 @@ def _facts_on_hadoop(uri: str, files: HadoopFiles) -> yarn_archive.Facts | None:
         raise StartFailed(
             f"{_FIELD}: {uri} is no archive that can be read: {error}.", field=_FIELD, value=uri
         ) from error
-
-
-async def _uploaded(path: str, digest: str, files: HadoopFiles, waiting: Callable[[str], None]) -> str | None:
-    """Return where an archive lies on the default file system, bringing it there if it does not lie there yet.
-
-    None where that cannot be done: then skein brings it there, for each application anew.
-    """
-    name = os.path.basename(path)
-    size = os.path.getsize(path)
-    try:
-        home = files.home()
-        if home is None:
-            return None
-        address = f"{home}/{UPLOADS}/{digest[:32]}/{name}"
-        stat = await _aside(files.stat, address)
-        if stat is None or stat.size != size:
-            waiting(f"bringing {name} ({size / 1e6:.0f} MB) to {home}, once")
-            await _aside(files.put, path, address)
-    except FilesError as error:
-        logger.info("%s is not kept on the default file system: %s", name, error)
-        return None
-    return address
 
 
 def _check_path(kind: str, path: str) -> None:

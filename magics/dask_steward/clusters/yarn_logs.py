@@ -44,8 +44,8 @@ class ContainerLogs:
         Who asks.
     scheme : str
         ``http`` or ``https``.
-    attempt : callable
-        Returns which master the application has.
+    master : callable
+        Returns the container of the application's master; None while it is not known.
     """
 
     def __init__(
@@ -56,11 +56,12 @@ class ContainerLogs:
         *,
         user: str,
         scheme: str = "http",
-        attempt: Callable[[], int] = lambda: 1,
+        master: Callable[[], str | None] = lambda: None,
     ) -> None:
         self._path_of, self._node_of, self._living = path_of, node_of, living
-        self._user, self._scheme, self._attempt = user, scheme, attempt
+        self._user, self._scheme, self._master = user, scheme, master
         self._brought: dict[str, float] = {}
+        self._missed: set[str] = set()
         self._writing = threading.Lock()
 
     def bring(self, id: str) -> str:
@@ -68,20 +69,19 @@ class ContainerLogs:
         path, node = self._path_of(id), self._node_of(id)
         if node is None or time.monotonic() - self._brought.get(id, -FRESH) < FRESH:
             return path
-        text = yarn_logs.running(node, self._container_of(id), self._user, scheme=self._scheme, timeout=LIMIT)
+        container = self._master() if id.startswith("application_") else id
+        if container is None:
+            return path
+        text = yarn_logs.running(node, container, self._user, scheme=self._scheme, timeout=LIMIT)
         if isinstance(text, Unknown):
+            self._missed.add(id)
             logger.info("the log of %s was not brought: %s", id, text.reason)
             return path
         self._brought[id] = time.monotonic()
+        self._missed.discard(id)
         with self._writing:
             _renew(path, text)
         return path
-
-    def _container_of(self, id: str) -> str:
-        """Return the container whose log is wanted: an application's is its master's, the first of its attempt."""
-        if not id.startswith("application_"):
-            return id
-        return f"container_{id.removeprefix('application_')}_{max(1, self._attempt()):02d}_000001"
 
     async def bring_all(self, ids: Collection[str] | None = None, limit: float = END_LIMIT) -> None:
         """Bring many, as far as they come within so many seconds."""
@@ -93,6 +93,13 @@ class ContainerLogs:
         tasks = [loop.run_in_executor(pool, self.bring, id) for id in todo]
         await asyncio.wait(tasks, timeout=limit)
         pool.shutdown(wait=False, cancel_futures=True)
+
+    async def bring_last(self) -> bool:
+        """Bring those of all containers that run, before the end; tell whether none is missing, nor was before."""
+        began = time.monotonic()
+        ids = [id for id in self._living() if self._node_of(id) is not None]
+        await self.bring_all(ids)
+        return not self._missed and all(self._brought.get(id, 0.0) > began - FRESH for id in ids)
 
     async def keep(self) -> None:
         """Bring them from time to time: who follows a log sees it grow."""

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from distributed.security import Security
 
-from dask_steward.clusters import jobscript, yarn_script
+from dask_steward.clusters import jobscript, yarn_script, yarn_words
 from dask_steward.clusters.jobscript import JobShape, LineEnds
 from dask_steward.clusters.remote import RemoteAgent
 from dask_steward.clusters.scheduler_script import PROGRAM
@@ -154,6 +154,16 @@ async def arrive(application: YarnApplication, ports: Sequence[int], security: S
     protocol = "tls" if security.require_encryption else "tcp"
     up_since: float | None = None
     while True:
+        report = application.report
+        if application.over is not None and report is not None and yarn_words.port_taken(report):
+            tried = " or ".join(map(str, ports))
+            where = report.node or application.node or "its node"
+            raise StartFailed(
+                f"The scheduler in application {application.id} cannot listen on port {tried} of {where}: something "
+                "else does.",
+                field="options.port",
+                hint="Choose another one; without options.port one that is free is found.",
+            )
         if application.over is not None:
             raise StartFailed(
                 f"Application {application.id} is over before its scheduler was there: {application.over}.",

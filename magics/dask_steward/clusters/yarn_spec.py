@@ -145,7 +145,7 @@ def plan(options: Mapping[str, Any], prepared: Prepared | None = None) -> Plan:
     return _of_arguments(held, prepared)
 
 
-async def prepare(plan: Plan, waiting: Callable[[str], None]) -> Prepared | None:
+async def prepare(plan: Plan, waiting: Callable[[str], None], *, kept: float = 0.0) -> Prepared | None:
     """See to the environment of a plan, which is made once more with what this returns; see `yarn_environment.prepare`.
 
     Raises
@@ -154,7 +154,7 @@ async def prepare(plan: Plan, waiting: Callable[[str], None]) -> Prepared | None
         If it, or a file that a specification names, is not there or does not fit.
     """
     if plan.environment is not None:
-        return await yarn_environment.prepare(plan.environment, user=plan.spec.user, waiting=waiting)
+        return await yarn_environment.prepare(plan.environment, user=plan.spec.user, waiting=waiting, kept=kept)
     roles = [*plan.spec.services.values(), plan.spec.master]
     sources = {file.source for role in roles for file in role.files.values()}
     await asyncio.to_thread(yarn_environment.check_files, sorted(sources))

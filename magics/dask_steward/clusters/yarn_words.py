@@ -63,6 +63,16 @@ def first_line(text: object) -> str:
     return found.rstrip(".")
 
 
+def is_silence(error: BaseException) -> bool:
+    """Tell whether an error of skein's means that nobody answered in time, and not that nobody is there."""
+    return isinstance(error, TimeoutError)  # skein's own is one
+
+
+def master(report: Application | None) -> str:
+    """Return what an application's master is called, with its node where that is known."""
+    return f"its master on {report.node}" if report is not None and report.node else "its master"
+
+
 def refusal(error: BaseException, queue: str) -> Refusal:
     """Return why a submit failed, from what skein raised."""
     said = first_line(error)
@@ -77,6 +87,13 @@ def refusal(error: BaseException, queue: str) -> Refusal:
     if re.search(r"cannot submit applications to queue|does not have permission to submit", text):
         return Refusal(
             f"You may not submit to queue {queue!r}: {said}.", True, "options.queue", "Choose another queue."
+        )
+    if (found := re.search(r"is not allowed to impersonate (\S+)", text)) is not None:
+        return Refusal(
+            f"This site does not let you start applications on behalf of {found[1]}: {said}.",
+            True,
+            "options.user",
+            "Leave options.user out, or ask the site for hadoop.proxyuser rights.",
         )
     if re.search(r"is STOPPED|not accept.*submission", text):
         return Refusal(f"Queue {queue!r} takes no application now: {said}.", True, "options.queue")
@@ -159,9 +176,17 @@ def over(application: Application) -> str:
         return "YARN ended it: its lifetime was over, and nobody had put that off"
     said = first_line(text) if text else ""
     native = application.state.lower()
+    killed = next((words for pattern, words in _KILLED[:2] if re.search(pattern, text)), None)
+    if killed is not None:
+        return f"{native}: its master was {killed}{_used(text, killed)}"
     if application.state == "FINISHED" and application.final_status not in ("SUCCEEDED", "UNDEFINED", "", None):
         native = f"finished as {application.final_status.lower()}"
     return f"{native}: {said}" if said else native
+
+
+def port_taken(application: Application) -> bool:
+    """Tell whether an application ended since its scheduler's port was taken (`scheduler_host.PORT_TAKEN`)."""
+    return re.search(r"driver failed with exit code 73\b", application.diagnostics or "") is not None
 
 
 def cannot_call(application: Application) -> bool:
@@ -169,17 +194,17 @@ def cannot_call(application: Application) -> bool:
     return re.search(r"driver failed with exit code 69\b", application.diagnostics or "") is not None
 
 
+#: How YARN says it of an application's master; of a worker's container skein passes on only the numbers.
+_BEYOND = r"(?i:beyond (?:the )?'?{0}'? memory)|[\d.]+ [KMG]B of [\d.]+ [KMG]B {0} memory used\s*$"
 _KILLED = (
-    (
-        r"running beyond (?:the '?PHYSICAL'? |physical )?memory limits?|beyond (?:the )?'?PHYSICAL'? memory",
-        "killed by YARN: it used more memory than it had asked for",
-    ),
-    (r"beyond (?:the )?'?VIRTUAL'? memory", "killed by YARN: it used more virtual memory than its site allows"),
+    (_BEYOND.format("physical"), "killed by YARN: it used more memory than it had asked for"),
+    (_BEYOND.format("virtual"), "killed by YARN: it used more virtual memory than its site allows"),
     (r"preempt", "taken away by YARN for another queue"),
     (r"released on a \*lost\* node|lost node|node.*lost", "its node was lost"),
     (r"[Ii]nvalid resource request", "YARN has no node for what a container asks for"),
     (r"changed on src filesystem", "a file that it needs was changed after the start"),
 )
+_USED = re.compile(r"([\d.]+ [KMG]B of [\d.]+ [KMG]B) (physical|virtual) memory used")
 _EXIT = re.compile(r"(?:exitCode[:=]\s*|exit code\s*(?:of |: ?)?|exited with (?:status|code) )(-?\d+)", re.IGNORECASE)
 
 
@@ -200,7 +225,7 @@ def container_end(state: str, message: str) -> str:
     """Return why a container is over."""
     for pattern, words in _KILLED:
         if re.search(pattern, message):
-            return words
+            return f"{words}{_used(message, words)}"
     code = exit_code(message)
     if code is not None:
         return f"it ended by {code}" if code.startswith("signal") else f"it ended with exit status {code}"
@@ -210,6 +235,13 @@ def container_end(state: str, message: str) -> str:
         return "it ended with an error"
     said = first_line(message) if message.strip() else ""
     return f"{state.lower()}: {said}" if said else state.lower()
+
+
+def _used(message: str, words: str) -> str:
+    """Return how much of how much memory was used, where it was killed for that."""
+    kind = "virtual" if "virtual" in words else "physical"
+    found = next((one for one in _USED.finditer(message) if one[2] == kind), None)
+    return f" ({found[1]})" if found is not None and "memory" in words else ""
 
 
 _VAGUE = "Container failed during execution"

@@ -14,6 +14,7 @@ from dask_steward.clusters.yarn_application import WAYS, YarnApplication
 from dask_steward.clusters.yarn_containers import Containers
 from dask_steward.clusters.yarn_logs import ContainerLogs
 from dask_steward.clusters.yarn_script import KEY
+from dask_steward.ledger.logs import mark_whole
 from dask_steward.managers.base import Unknown
 
 if TYPE_CHECKING:
@@ -30,8 +31,9 @@ class YarnWorkforce(QueueWorkforce):
 
     noun: ClassVar[str] = "container"
 
-    #: Where their logs are kept.
+    #: Where their logs are kept, and the cluster's folder in the ledger.
     logs: ContainerLogs
+    folder: str
 
     def belong(
         self, application: YarnApplication, containers: Containers, restarts: int | None, size: skein.Service
@@ -97,7 +99,8 @@ class YarnWorkforce(QueueWorkforce):
 
     @property
     def may_submit(self) -> bool:
-        return self.application.client is not None or self._containers.awaits_first
+        application = self.application
+        return (application.client is not None and application.silent is None) or self._containers.awaits_first
 
     def heard(self, event: Event) -> None:
         if event.key == KEY:
@@ -175,8 +178,8 @@ class YarnWorkforce(QueueWorkforce):
                 pass  # they hold the line, too
             except Exception as error:  # noqa: BLE001  # whatever happens in Dask, the application is ended
                 roster.warn(f"the workers could not be told to leave: {error}")
-        if not urgent:
-            await self.logs.bring_all()
+        if not urgent and await self.logs.bring_last():
+            mark_whole(self.folder)
         left = await self.application.release()
         if left is None:
             gone = roster.holding

@@ -15,6 +15,7 @@ from pydantic import Field
 
 from dask_steward.control.card_models import Told
 from dask_steward.control.client import Control
+from dask_steward.control.gathered_logs import bring
 from dask_steward.control.looking import Look, look
 from dask_steward.errors import ClusterNotFound, StewardError, UsageError
 from dask_steward.ledger.logs import log_files
@@ -39,6 +40,9 @@ class Logs(Told):
     """All logs of a cluster."""
 
     logs: tuple[Log, ...]
+    missing: str | None = Field(
+        default=None, description="Why some of an ended cluster's are not there, in a sentence."
+    )
 
 
 class LogPart(Told):
@@ -66,8 +70,8 @@ def seen(id: str) -> Look:
     return found
 
 
-def logs_of(id: str) -> list[Log]:
-    """Return all logs of a cluster: its keeper's, its jobs', those of living workers.
+def logs_of(id: str) -> Logs:
+    """Return all logs of a cluster: its keeper's, its jobs', those of living workers; and why some are missing.
 
     Raises
     ------
@@ -75,6 +79,7 @@ def logs_of(id: str) -> list[Log]:
         If the ledger does not know it.
     """
     found = seen(id)
+    missing = bring(found.entry)
     kept = []
     for name, path in log_files(found.entry.folder).items():
         size = _size(path)
@@ -82,7 +87,8 @@ def logs_of(id: str) -> list[Log]:
             kept.append(Log(name=name, kind="keeper" if name == "keeper" else "job", size=size))
     kept.sort(key=lambda log: (log.kind != "keeper", _natural(log.name)))
     workers = sorted(_workers(found), key=_natural)
-    return [*kept, *(Log(name=f"{_WORKER}{name}", kind="worker", size=None) for name in workers)]
+    living = [Log(name=f"{_WORKER}{name}", kind="worker", size=None) for name in workers]
+    return Logs(logs=(*kept, *living), missing=missing)
 
 
 def part_of(id: str, name: str, offset: int | None, limit: int) -> LogPart:
@@ -105,12 +111,14 @@ def part_of(id: str, name: str, offset: int | None, limit: int) -> LogPart:
         If a worker's log is asked for, and nobody can ask the worker.
     """
     found = seen(id)
+    missing = bring(found.entry)
     path = log_files(found.entry.folder).get(name)
     if path is not None:
         return read(path, name, offset, limit)
     if name.startswith(_WORKER):
         return within(name, worker_log(found, name.removeprefix(_WORKER)).encode(), offset, limit)
-    raise NoSuchLog(f"{found.entry.name} has no log {name[:80]!r}.", cluster=id, field="name", value=name)
+    why = f": {missing}" if missing is not None else ""
+    raise NoSuchLog(f"{found.entry.name} has no log {name[:80]!r}{why}.", cluster=id, field="name", value=name)
 
 
 def read(path: str, name: str, offset: int | None, limit: int) -> LogPart:

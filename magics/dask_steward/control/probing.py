@@ -1,4 +1,4 @@
-"""Have probe jobs look at the nodes of partitions; see `dask_steward.keeper.probe` for how none is left behind."""
+"""Have a probe job look at nodes, of Slurm or YARN; see `dask_steward.keeper.probe` for how none is left behind."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from dask_steward.ledger import entries
 from dask_steward.ledger.identity import ProcessIdentity
 from dask_steward.profiles.discovering import Found
 
-#: Seconds for which probes may wait in the queue and run.
-PROBE_LIMIT = 180.0
+#: Seconds for which probes may wait in the queue and run; that of YARN, until it runs.
+PROBE_LIMIT, YARN_LIMIT = 180.0, 90.0
 #: Seconds that an interrupted probe has to give its jobs back, before we leave that to its guard.
 CANCEL_LIMIT = 30.0
 
@@ -65,13 +65,45 @@ def probe(
         "limit": PROBE_LIMIT,
         "python": sys.executable,
     }
-    answer = _run(asked, on_progress)
+    answer = _run(asked, {"name": "probe", "system": "slurm"}, sys.executable, on_progress)
     found = {name: read(text, here) for name, text in answer.get("seen", {}).items()}
     notes = [f"{name}: {why}." for name, why in answer.get("problems", {}).items()]
     notes += [f"{name}: {seen.problem}." for name, seen in found.items() if seen.problem]
     if answer.get("left"):
         notes.append(f"The guard still gives probes back: {answer['left']}.")
     return found, notes
+
+
+def probe_yarn(
+    profile: Mapping[str, Any], on_progress: Callable[[str], None] | None = None, *, limit: float = YARN_LIMIT
+) -> dict[str, Any]:
+    """Have an application of some seconds look whether containers reach this machine, and this machine them.
+
+    Parameters
+    ----------
+    profile : mapping
+        Resolved: its queue, user, addresses and ports are those of the probe.
+    on_progress : callable, optional
+        Given a sentence now and then.
+    limit : float
+        Seconds for which it may wait in the queue.
+
+    Returns
+    -------
+    dict
+        See `dask_steward.keeper.probe_yarn`; ``left`` is what its guard still gives back, or None.
+
+    Raises
+    ------
+    StartFailed
+        If nothing could be submitted.
+    StateFolderError
+        If nothing can be written down, so that nothing was submitted.
+    """
+    kept = {key: profile[key] for key in ("options", "line") if profile.get(key)}
+    python = launch.find_interpreter(profile.get("python"))
+    answer = _run({"limit": limit}, {"name": "probe", "system": "yarn", **kept}, python, on_progress)
+    return {**answer["seen"], "left": answer.get("left")}
 
 
 def own_addresses() -> dict[str, str]:
@@ -90,18 +122,20 @@ def own_addresses() -> dict[str, str]:
     return outer or found
 
 
-def _run(asked: Mapping[str, Any], on_progress: Callable[[str], None] | None) -> dict[str, Any]:
+def _run(
+    asked: Mapping[str, Any], profile: Mapping[str, Any], python: str, on_progress: Callable[[str], None] | None
+) -> dict[str, Any]:
     id = launch.new_id()
     owner = {"kind": "process", **ProcessIdentity.of().to_json()}
     request = launch.request_of(
-        id=id, name=f"probe-{id}", profile={"name": "probe", "system": "slurm"}, tenure="process", owner=owner, ask={},
+        id=id, name=f"probe-{id}", profile=profile, tenure="process", owner=owner, ask={},
         adapt=None,
     )  # fmt: skip
     folder = launch.write_request({**request, "probe": dict(asked)})
     log = os.open(os.path.join(folder, entries.LOG), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
         process = subprocess.Popen(
-            [sys.executable, "-c", _PROGRAM, launch.importable_root(folder), folder],
+            [python, "-c", _PROGRAM, launch.importable_root(folder), folder],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,

@@ -5,7 +5,7 @@ keeper does: with a guard up before the first submit, every job written down bef
 the end, whatever happens. It ends when its standard input does.
 
 On its standard output come lines of JSON: ``{"progress": sentence}``, and at last ``{"seen": {partition: text},
-"problems": {partition: phrase}}``, where the text is what the job printed.
+"problems": {partition: phrase}}``, where the text is what the job printed; of YARN see `probe_yarn`.
 """
 
 from __future__ import annotations
@@ -53,31 +53,67 @@ class _Job:
 
 
 @dataclass
-class Prober:
-    """The probe jobs of one entry.
+class Probing:
+    """What is probed for one entry, and given back.
 
     Parameters
     ----------
     entry : Entry
-        Its request holds ``probe``: ``partitions`` (directives of each), ``addresses``, ``limit`` (seconds),
-        ``python``.
+        Its request holds ``probe``: what is asked for.
     manager : Manager
-        Submits and cancels them.
-    queue : SharedQueue
-        Tells how they fare.
+        Knows what carries the entry's tag.
     log : HoldingsLog
-        Where they are written down first.
+        Where it is written down first.
     stop : Event
         Set when all is to end.
     """
 
     entry: Entry
     manager: Manager
-    queue: SharedQueue
     log: holdings.HoldingsLog
     stop: threading.Event = field(default_factory=threading.Event)
-    seen: dict[str, str] = field(default_factory=dict)
+    seen: dict[str, Any] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
+
+    def run(self) -> None:
+        """Submit, wait, read."""
+        raise NotImplementedError
+
+    def release(self) -> str | None:
+        """Cancel whatever carries the tag until nothing does; return what is left where that takes too long."""
+        deadline = time.monotonic() + RELEASE_LIMIT
+        pause, left = 0.05, "the queue was not asked"
+        by_name_at = time.monotonic() + 2.0
+        while True:
+            answer = self.manager.find_by_tag([self.entry.tag])
+            if isinstance(answer, Unknown):
+                left = answer.reason
+            else:
+                ids = live(answer.get(self.entry.tag, ()))
+                unanswered = [one for one in self.log.known.values() if one.step == holdings.INTENT]
+                if not ids and not unanswered:
+                    self._cross_out()
+                    return None
+                left = f"{len(ids)} jobs are still in the queue" if ids else "a submit may still be in flight"
+                if ids:
+                    self.manager.cancel(ids)
+                    if time.monotonic() > by_name_at:
+                        self.manager.cancel_tag(self.entry.tag)
+                else:
+                    return left  # its guard looks for as long as it may still land
+            if time.monotonic() > deadline:
+                return left
+            time.sleep(pause)
+            pause = min(2 * pause, 1.0)
+
+    def _cross_out(self) -> None:
+        for one in list(self.log.known.values()):
+            if one.open:
+                self.log.write(one.kind, one.key, holdings.RELEASED, one.id, reason="the probe is over")
+
+
+class Prober(Probing):
+    """Probe jobs of Slurm: ``partitions`` (directives of each), ``addresses``, ``limit`` (seconds), ``python``."""
 
     def run(self) -> None:
         """Submit, wait, read."""
@@ -110,12 +146,12 @@ class Prober:
             self.log.write("job", job.key, holdings.HELD, job.id)
 
     def _wait(self, jobs: list[_Job], logs: str, deadline: float) -> None:
-        told = ""
+        told, queue = "", SharedQueue(self.manager, paths.runtime_dir())
         while not self.stop.is_set():
             waiting = [job for job in jobs if not job.over]
             if not waiting:
                 return
-            answer = self.queue.jobs(LOOK)
+            answer = queue.jobs(LOOK)
             if not isinstance(answer, Unknown):
                 by_id = {status.id: status for status in answer if status.name == self.entry.tag}
                 for job in waiting:
@@ -156,38 +192,6 @@ class Prober:
 
     def _why(self, job: _Job) -> str:
         return self.manager.explain(job.status) if job.status is not None else "the queue does not show it"
-
-    def release(self) -> str | None:
-        """Cancel whatever carries the tag until nothing does; return what is left where that takes too long."""
-        deadline = time.monotonic() + RELEASE_LIMIT
-        pause, left = 0.05, "the queue was not asked"
-        by_name_at = time.monotonic() + 2.0
-        while True:
-            answer = self.manager.find_by_tag([self.entry.tag])
-            if isinstance(answer, Unknown):
-                left = answer.reason
-            else:
-                ids = live(answer.get(self.entry.tag, ()))
-                unanswered = [one for one in self.log.known.values() if one.step == holdings.INTENT]
-                if not ids and not unanswered:
-                    self._cross_out()
-                    return None
-                left = f"{len(ids)} jobs are still in the queue" if ids else "a submit may still be in flight"
-                if ids:
-                    self.manager.cancel(ids)
-                    if time.monotonic() > by_name_at:
-                        self.manager.cancel_tag(self.entry.tag)
-                else:
-                    return left  # its guard looks for as long as it may still land
-            if time.monotonic() > deadline:
-                return left
-            time.sleep(pause)
-            pause = min(2 * pause, 1.0)
-
-    def _cross_out(self) -> None:
-        for one in list(self.log.known.values()):
-            if one.open:
-                self.log.write(one.kind, one.key, holdings.RELEASED, one.id, reason="the probe is over")
 
 
 class Doorbell:
@@ -252,6 +256,14 @@ def say(message: Mapping[str, Any]) -> None:
         pass
 
 
+def _prober(system: str) -> type[Probing]:
+    if system == "yarn":
+        from dask_steward.keeper.probe_yarn import YarnProber
+
+        return YarnProber
+    return Prober
+
+
 def main(folder: str) -> int:
     """Probe for one entry of the ledger."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -270,7 +282,8 @@ def main(folder: str) -> int:
     try:
         facts = Facts(folder, entry.id)
         guardian = Guardian(folder, entry.id)
-        manager = managers.get(entry.system, dict(os.environ))
+        reached = managers.environment_of(entry.system, entry.profile)
+        manager = managers.get(entry.system, {**os.environ, **reached})
         facts.update(manager=manager.remembered())
         guardian.confirm()
     except (StewardError, OSError) as error:
@@ -278,8 +291,7 @@ def main(folder: str) -> int:
         say({"error": str(error)})
         return 1
     facts.to("running", "probe jobs look at the nodes")
-    queue = SharedQueue(manager, paths.runtime_dir())
-    prober = Prober(entries.read_entry(folder), manager, queue, holdings.HoldingsLog(folder), stop)
+    prober = _prober(entry.system)(entries.read_entry(folder), manager, holdings.HoldingsLog(folder), stop)
     error_words: str | None = None
     try:
         prober.run()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from typing import Any
@@ -10,6 +11,8 @@ from dask_steward.ledger import entries
 
 #: Seconds for which logs stay after the end, where the profile does not say it.
 KEPT = 7 * 86400.0
+#: In an entry: all logs that were elsewhere have been brought.
+WHOLE = "logs.whole"
 #: Bytes of a log that are searched for a worker, and that its last lines are looked for in.
 _LOOKED_AT = 8_000_000
 
@@ -129,6 +132,17 @@ def logs_until(entry: entries.Entry) -> float | None:
     return at + kept_for(entry.profile)
 
 
+def mark_whole(folder: str) -> None:
+    """Note that the logs of a cluster, which lay elsewhere, are all here now."""
+    with contextlib.suppress(OSError):
+        os.close(os.open(os.path.join(folder, WHOLE), os.O_WRONLY | os.O_CREAT, 0o600))
+
+
+def are_whole(folder: str) -> bool:
+    """Tell whether `mark_whole` was called."""
+    return os.path.exists(os.path.join(folder, WHOLE))
+
+
 def _any_left(folder: str) -> bool:
     return any(os.path.lexists(os.path.join(folder, name)) for name in (entries.LOG, entries.LOGS))
 
@@ -146,7 +160,7 @@ def remove_logs(entry: entries.Entry) -> bool:
         os.unlink(path)
     else:
         shutil.rmtree(path, ignore_errors=True)
-    for name in (entries.LOG, "guard.log", "driver.log"):
+    for name in (entries.LOG, "guard.log", "driver.log", WHOLE):
         try:
             os.unlink(os.path.join(entry.folder, name))
         except OSError:

@@ -42,3 +42,21 @@ class User:
         except KeyError:
             name = str(uid)
         return cls(name, frozenset(groups), uid == 0)
+
+
+def groups_of(name: str) -> frozenset[str] | None:
+    """Return the groups of an account, by what this host knows; None where it does not know the account."""
+    import grp
+    import pwd
+
+    try:
+        account = pwd.getpwnam(name)
+    except KeyError:
+        return None
+    groups = set()
+    for number in os.getgrouplist(name, account.pw_gid):
+        try:
+            groups.add(grp.getgrgid(number).gr_name)
+        except KeyError:
+            continue
+    return frozenset(groups)

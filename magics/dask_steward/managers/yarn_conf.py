@@ -110,6 +110,27 @@ def addresses(properties: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
+def log_server(properties: Mapping[str, str]) -> str | None:
+    """Return where the server is asked that shows logs which were gathered; None where there is none.
+
+    >>> log_server({"yarn.log.server.web-service.url": "http://h:8188/ws/v1/applicationhistory/"})
+    'http://h:8188/ws/v1/applicationhistory'
+    >>> log_server({"yarn.timeline-service.enabled": "true", "yarn.timeline-service.hostname": "h"})
+    'http://h:8188/ws/v1/applicationhistory'
+    """
+    said = value(properties, "yarn.log.server.web-service.url")
+    if said:
+        return said.rstrip("/") if said.startswith(("http://", "https://")) else None
+    timeline = "yarn.timeline-service"
+    if value(properties, f"{timeline}.enabled").lower() != "true":
+        return None
+    secure = value(properties, "yarn.http.policy").upper() == "HTTPS_ONLY"
+    name, port = ("webapp.https.address", 8190) if secure else ("webapp.address", 8188)
+    host = value(properties, f"{timeline}.hostname")
+    address = value(properties, f"{timeline}.{name}") or (f"{host}:{port}" if host else "")
+    return f"{'https' if secure else 'http'}://{address}/ws/v1/applicationhistory" if address else None
+
+
 def normal(address: str, scheme: str = "http", port: int | None = None) -> str:
     """Return an address as ``scheme://host:port``.
 

@@ -18,6 +18,7 @@ _STATES = {"RUNNING": JobState.RUNNING, **dict.fromkeys(ENDED, JobState.ENDED)}
 _MB = 2**20
 _STAMP = re.compile(r"^\[[A-Z][a-z]{2} [A-Z][a-z]{2} [0-9 ]+:[0-9:]+ [^\]]*\] ")
 ID = re.compile(r"application_([0-9]{1,19})_([0-9]{4,19})")
+_CONTAINER = re.compile(r"container_[0-9a-z_]+")
 
 
 @dataclass(frozen=True)
@@ -38,18 +39,16 @@ class Application:
         In lower case.
     submitted, started, ended : float, optional
         Seconds since the epoch, by the ResourceManager's clock: submitted, master launched, over.
-    tracking_url, am_host, am_rpc, node : str, optional
-        The page that it offers; the web of its master's node, where its master takes calls, and that node.
+    tracking_url, am_host, am_rpc, am_container, node : str, optional
+        The page that it offers; of its master the node's web, where it takes calls, the container, and the node.
     containers : int
         How many it has now, the master's own included.
-    memory, vcores : int
-        Bytes and cores that it holds.
-    waiting : int
-        Bytes of memory that it has asked for and not got.
-    expires : float, optional
-        When the ResourceManager will end it (LIFETIME), seconds since the epoch by its clock.
-    remaining : float, optional
-        The same, as seconds from when this was asked.
+    memory, vcores, waiting : int
+        Bytes and cores that it holds, and bytes that it has asked for and not got.
+    expires, remaining : float, optional
+        When the ResourceManager will end it (LIFETIME): seconds since the epoch by its clock, and from the question.
+    gathering : str
+        How far YARN is with gathering its logs: DISABLED, NOT_START, RUNNING …; nothing before Hadoop 3.
     """
 
     id: str
@@ -67,6 +66,7 @@ class Application:
     tracking_url: str | None = None
     am_host: str | None = None
     am_rpc: str | None = None
+    am_container: str | None = None
     node: str | None = None
     containers: int = 0
     memory: int = 0
@@ -75,6 +75,7 @@ class Application:
     progress: float = 0.0
     expires: float | None = None
     remaining: float | None = None
+    gathering: str = ""
 
     @property
     def over(self) -> bool:
@@ -202,6 +203,8 @@ def application(raw: Mapping[str, Any]) -> Application:
         tracking_url=raw.get("trackingUrl") or None,
         am_host=raw.get("amHostHttpAddress") or None,
         am_rpc=raw.get("amRPCAddress") or None,
+        # Named, not made from the id: a ResourceManager that was started again puts an epoch into it.
+        am_container=found[0] if (found := _CONTAINER.search(str(raw.get("amContainerLogs") or ""))) else None,
         node=str(raw.get("amHostHttpAddress") or "").partition(":")[0] or None,
         containers=max(0, int(raw.get("runningContainers") or 0)),
         memory=max(0, int(raw.get("allocatedMB") or 0)) * _MB,
@@ -210,6 +213,7 @@ def application(raw: Mapping[str, Any]) -> Application:
         progress=float(raw.get("progress") or 0.0),
         expires=expires,
         remaining=remaining,
+        gathering=str(raw.get("logAggregationStatus") or ""),
     )
 
 

@@ -8,6 +8,7 @@ import pwd
 import time
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 from dask_steward.managers import yarn_conf, yarn_parse
 from dask_steward.managers.base import Unknown
@@ -144,6 +145,17 @@ class ResourceManager:
             return Unknown(f"the ResourceManager at {answer.address} does not tell its queues: {answer.message}")
         return yarn_parse.queues(raw)
 
+    def may_submit(self, queue: str, user: str, *, timeout: float | None = None) -> bool | Unknown:
+        """Return whether a user may submit to a queue; most sites tell that only to a queue's administrators."""
+        query = {"queue-acl-type": "SUBMIT_APPLICATIONS", "user": user}
+        answer = self._ask(f"/queues/{quote(queue, safe='')}/access", query, timeout=timeout)
+        if isinstance(answer, Unknown):
+            return answer
+        allowed = answer.value.get("allowed") if isinstance(answer.value, dict) else None
+        if answer.status != 200 or allowed is None:
+            return Unknown(f"the ResourceManager at {answer.address} does not tell who may submit: {answer.message}")
+        return str(allowed).lower() == "true"
+
     def nodes(self, *, timeout: float | None = None) -> tuple[Node, ...] | Unknown:
         """Return the NodeManagers, lost ones too."""
         answer = self._ask("/nodes", timeout=timeout)
@@ -157,6 +169,13 @@ class ResourceManager:
     def acls(self) -> bool:
         """Whether the site says that only owners may kill and limit their applications."""
         return yarn_conf.value(self._properties, "yarn.acl.enable").lower() == "true"
+
+    @property
+    def gathers(self) -> bool | None:
+        """Whether the site says that YARN gathers the logs of what has ended; None where there is no configuration."""
+        if not self._properties:
+            return None
+        return yarn_conf.value(self._properties, "yarn.log-aggregation-enable").lower() == "true"
 
     @property
     def secure(self) -> bool:

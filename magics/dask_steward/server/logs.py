@@ -63,7 +63,7 @@ class ClusterLogs(Handler):
         if query.name is None:
             if query.follow or query.offset is not None:
                 raise UsageError("name: say which log.", field="name")
-            self.reply(Logs(logs=tuple(await in_thread(logs_of, id))))
+            self.reply(await in_thread(logs_of, id))
             return
         first = await in_thread(part_of, id, query.name, query.offset, min(query.limit, STREAMED))
         if not query.follow:

@@ -317,6 +317,26 @@ def test_the_schedulers_own_job_goes_on_without_a_line(scratch: Path) -> None:
     assert "cannot be reached from here" in done.stderr
 
 
+def test_the_schedulers_own_job_without_a_line_ends_when_who_started_it_has_died(scratch: Path) -> None:
+    """YARN leaves the children of an application's master alone that has died by itself."""
+    text = script(None, "touch started ; exec sleep 600 ; : --name NAME ", ends={"scheduler_port": None})
+    with subprocess.Popen(
+        [sys.executable, "-c", "import subprocess, sys; subprocess.run(['/bin/bash', '-c', sys.argv[1]])", text],
+        cwd=scratch,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={"PATH": os.environ["PATH"], "SLURM_JOB_ID": "7", "TMPDIR": str(scratch)},
+    ) as above:
+        while not (scratch / "started").exists():
+            assert above.poll() is None
+        above.kill()
+        # Closed by the last process that has it: the script, and what it ran, have gone.
+        _, err = above.communicate(timeout=30)
+
+    assert "who started this job has gone" in err
+    assert not (scratch / f"{TAG}.7").exists()
+
+
 def test_a_folder_that_cannot_be_made_is_said(line: Line, scratch: Path) -> None:
     (scratch / "file").write_text("")
 

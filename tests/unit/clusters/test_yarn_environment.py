@@ -16,7 +16,7 @@ import dask
 import distributed
 import pytest
 
-from dask_steward.clusters import yarn_archive, yarn_environment, yarn_packing
+from dask_steward.clusters import yarn_archive, yarn_environment, yarn_packing, yarn_uploads
 from dask_steward.clusters.hadoop_files import FilesError, HadoopFiles
 from dask_steward.clusters.yarn_environment import Prepared, prepare
 from dask_steward.errors import StartFailed
@@ -338,7 +338,8 @@ def test_an_archive_is_brought_to_hadoop_once(yarn: PrivateYarn, archive: Path) 
     assert again == found
     assert not any(word.startswith("bringing") for word in words)
     assert there.stat().st_mtime_ns == written, "a file that changes while an application starts fails its containers"
-    assert [path.name for path in there.parent.iterdir() if not path.name.endswith(".crc")] == ["environment.tar.gz"]
+    names = {path.name for path in there.parent.iterdir() if not path.name.endswith(".crc")}
+    assert names == {"environment.tar.gz", yarn_uploads.MARK}
     # By its address it is looked into where it lies.
     assert look(found.name)[0] == Prepared(found.name, shared=True)
 
@@ -358,7 +359,7 @@ def test_where_nothing_can_be_written_skein_brings_it(yarn: PrivateYarn, archive
     assert files.home() == "viewfs://fixture/user/nobody"
     with pytest.raises(FilesError):
         files.put(str(archive), f"{files.home()}/x/e.tar.gz")
-    uploaded = yarn_environment._uploaded(str(archive), "0" * 64, files, lambda words: None)
+    uploaded = yarn_uploads.uploaded(str(archive), "0" * 64, files, lambda words: None)
     assert asyncio.run(uploaded) is None
     file.unlink()
 

@@ -11,6 +11,19 @@ from dask_steward.managers.yarn import Application, Node, Queue
 
 GIB = 2**30
 
+#: What Hadoop 3.3.6 said of a master of 192 MB that ate 600 MB; the list of its processes is left out.
+MASTER_KILLED = (
+    "Application application_1795313196303_0002 failed 1 times (global limit =2; local limit is =1) due to AM "
+    "Container for appattempt_1795313196303_0002_000001 exited with  exitCode: -104\nFailing this attempt.Diagnostics: "
+    "[2026-11-22 02:07:34.989]Container [pid=8286,containerID=container_1795313196303_0002_01_000001] is running "
+    "84844544B beyond the 'PHYSICAL' memory limit. Current usage: 272.9 MB of 192 MB physical memory used; 3.2 GB of "
+    "3.8 GB virtual memory used. Killing container.\nDump of the process-tree for "
+    "container_1795313196303_0002_01_000001 :\n\n[2026-11-22 02:07:35.040]Container killed on request. Exit code is "
+    "143\n[2026-11-22 02:07:35.040]Container exited with a non-zero exit code 143. \nFor more detailed output, check "
+    "the application tracking page: http://rm:8088/cluster/app/application_1795313196303_0002 Then click on links to "
+    "logs of each attempt.\n. Failing the application."
+)
+
 
 def application(state: str, diagnostics: str = "", final: str = "UNDEFINED") -> Application:
     return Application("application_1_0001", "dask", "ada", "science", state, final, diagnostics=diagnostics)
@@ -60,6 +73,12 @@ def test_an_application_that_waits_for_another_master() -> None:
         ),
         ("FINISHED", "FAILED", "Application driver failed with exit code 69", "finished as failed: Application driver"),
         ("FINISHED", "SUCCEEDED", "", "finished"),
+        (
+            "FAILED",
+            "FAILED",
+            MASTER_KILLED,
+            "failed: its master was killed by YARN: it used more memory than it had asked for (272.9 MB of 192 MB)",
+        ),
     ],
 )
 def test_why_an_application_is_over(state: str, final: str, diagnostics: str, words: str) -> None:
@@ -97,6 +116,12 @@ def test_whether_a_master_could_not_call_the_keeper(code: int, told: bool) -> No
             "File file:/e",
             True,
         ),
+        (
+            "org.apache.hadoop.security.authorize.AuthorizationException: User: ada is not allowed to impersonate bob",
+            "options.user",
+            "does not let you start applications on behalf of bob",
+            True,
+        ),
         ("something that nobody has seen", None, "did not take the application", False),
     ],
 )
@@ -113,10 +138,30 @@ def test_why_a_submit_was_refused(message: str, field: str | None, words: str, c
 @pytest.mark.parametrize(
     ("state", "message", "words"),
     [
+        # What skein 0.8.2 on Hadoop 3.3.6 says of containers that were killed for their memory, and of a lost node's.
         (
             "FAILED",
-            "Container [pid=1] is running beyond the 'PHYSICAL' memory limit",
-            "more memory than it had asked for",
+            "106.6 MB of 64 MB physical memory used",
+            "killed by YARN: it used more memory than it had asked for (106.6 MB of 64 MB)",
+        ),
+        (
+            "FAILED",
+            "7.5 GB of 1.3 GB virtual memory used",
+            "killed by YARN: it used more virtual memory than its site allows (7.5 GB of 1.3 GB)",
+        ),
+        # Hadoop's own words, of where they are passed on whole.
+        (
+            "FAILED",
+            "Container [pid=1,containerID=container_1_1_01_000004] is running 6675124224B beyond the 'VIRTUAL' memory "
+            "limit. Current usage: 11.8 MB of 64 MB physical memory used; 7.5 GB of 1.3 GB virtual memory used. "
+            "Killing container.",
+            "more virtual memory than its site allows (7.5 GB of 1.3 GB)",
+        ),
+        (
+            "FAILED",
+            "Container [pid=1] is running beyond physical memory limits. Current usage: 2.1 GB of 2 GB physical memory "
+            "used; 3 GB of 4.2 GB virtual memory used. Killing container.",
+            "used more memory than it had asked for (2.1 GB of 2 GB)",
         ),
         ("FAILED", "Container released on a *lost* node", "its node was lost"),
         ("FAILED", "Exception from container-launch. exitCode: 3", "exit status 3"),

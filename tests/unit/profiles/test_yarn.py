@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from dask_steward.errors import ProfileError
@@ -121,16 +123,39 @@ def test_yarn_needs_no_file(site) -> None:
     assert site.store.resolve("yarn", {"options.worker_vcores": 2}).options.worker_vcores == 2
 
 
-def test_lists_show_the_profile_without_a_file_where_there_is_a_hadoop(site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lists_show_the_profile_without_a_file_where_there_is_a_hadoop(
+    site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Everybody else would only wonder at it."""
-    monkeypatch.setenv("PATH", "/nowhere")
-    monkeypatch.delenv("HADOOP_CONF_DIR", raising=False)
+    for name in ("YARN_CONF_DIR", "HADOOP_CONF_DIR", "HADOOP_HOME", "HADOOP_PREFIX"):
+        monkeypatch.delenv(name, raising=False)
 
     def listed(store: ProfileStore) -> set[str]:
         return {info.name for info in store.infos()}
 
     assert "yarn" not in listed(site.store)
     assert "local" in listed(site.store)
-    monkeypatch.setenv("HADOOP_CONF_DIR", "/etc/hadoop/conf")
+    (tmp_path / "yarn-site.xml").write_text("<configuration/>")
+    monkeypatch.setenv("HADOOP_CONF_DIR", str(tmp_path))
     assert "yarn" in listed(site.store)
     assert registry.is_known("yarn")
+
+
+def test_yarn_is_offered_where_hadoop_is_configured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Node's package manager is called yarn as well: a command of that name says nothing."""
+    for name in ("YARN_CONF_DIR", "HADOOP_CONF_DIR", "HADOOP_HOME", "HADOOP_PREFIX"):
+        monkeypatch.delenv(name, raising=False)
+    command = tmp_path / "bin" / "yarn"
+    command.parent.mkdir()
+    command.write_text("#!/usr/bin/env node\n")
+    command.chmod(0o755)
+    monkeypatch.setenv("PATH", str(command.parent))
+    conf = tmp_path / "etc" / "hadoop"
+    conf.mkdir(parents=True)
+    monkeypatch.setenv("HADOOP_CONF_DIR", str(conf))
+    assert not YarnProfile.offered(), "a folder without a configuration"
+    (conf / "yarn-site.xml").write_text("<configuration/>")
+    assert YarnProfile.offered()
+    monkeypatch.delenv("HADOOP_CONF_DIR")
+    monkeypatch.setenv("HADOOP_HOME", str(tmp_path))
+    assert YarnProfile.offered()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from dask_steward import units
+from dask_steward.managers import yarn_conf
 from dask_steward.profiles.fields import (
     Count,
     Duration,
@@ -307,6 +307,12 @@ class YarnProfile(Profile):
         description="How long YARN keeps the application when nobody renews it.",
         examples=[{"timeout": "5 min", "interval": "20 s"}],
     )
+    archives_kept: Duration = Field(
+        default=30 * 86400,
+        description="How long an environment's archive that was brought to Hadoop's file system stays there when no "
+        "cluster uses it: a duration, or seconds; 0 keeps it for ever.",
+        examples=["30 d"],
+    )
     options: YarnOptions = Field(
         default_factory=lambda: YarnOptions(),
         description="Arguments of dask-yarn's YarnCluster. What is not given comes from yarn.yaml.",
@@ -316,7 +322,8 @@ class YarnProfile(Profile):
     @classmethod
     def offered(cls) -> bool:
         """Tell whether this machine speaks to a YARN at all."""
-        return "HADOOP_CONF_DIR" in os.environ or shutil.which("yarn") is not None
+        # Not by the command: Node's package manager is called yarn, too.
+        return yarn_conf.folder(os.environ) is not None
 
     def wrong_together(self) -> Iterator[Problem]:
         """Yield a problem for each set of values that are right alone and wrong together."""

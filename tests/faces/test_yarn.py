@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ import dask_steward as ds
 from dask_steward.cli import doctor_probe
 from dask_steward.control import applications, probing
 from dask_steward.errors import ManagerUnreachable, StartFailed, UsageError, WrongState
+from dask_steward.ledger import entries
 from dask_steward.profiles import ProfileStore
 from tests.contract.site import until
 from tests.faces.conftest import Shell
@@ -273,6 +275,10 @@ def test_a_probe_without_a_place_tells_nothing_and_leaves_nothing(site: PrivateY
 
     asked = subprocess.Popen([sys.executable, "-m", "dask_steward.cli", "doctor", "--probe"], stdout=subprocess.PIPE)
     until(lambda: [one for one in site.applications() if one.is_ours and one.state == "ACCEPTED"])
+    # The one that keeps the probe, and who asked for it: the guard is left.
+    (entry,) = [one for one in entries.list_entries()[0] if not one.ended]
+    assert entry.keeper is not None
+    entry.keeper.kill(signal.SIGKILL)
     asked.kill()
     asked.communicate()
     until(lambda: not [one for one in site.applications() if one.is_ours and one.state not in ENDED])

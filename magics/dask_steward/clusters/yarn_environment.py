@@ -261,9 +261,8 @@ async def _on_hadoop(uri: str, files: HadoopFiles, user: str, waiting: Callable[
     """Look at an archive that lies on a file system of Hadoop's."""
     _check_suffix(uri, uri)
     waiting(f"looking for {uri}")
-    # Both start a Java process and wait for it.
-    looked = _aside(_facts_on_hadoop, uri, files)
-    facts, doubt = await asyncio.gather(looked, _aside(_check_rights, uri, files, user))
+    doubt = await _aside(_check_rights, uri, files, user)
+    facts = await _aside(_facts_on_hadoop, uri, files)
     warning = None
     if facts is not None:
         _judge(facts, uri)

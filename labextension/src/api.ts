@@ -18,8 +18,8 @@ import type {
   IHeldAnswer,
   IJob,
   IKernelspec,
-  ILog,
   ILogPart,
+  ILogs,
   IPlot,
   IPreview,
   IProblem,
@@ -162,8 +162,8 @@ export class StewardApi {
 
   // Logs.
 
-  async logs(id: string): Promise<ILog[]> {
-    return (await this._json<{ logs: ILog[] }>('GET', `clusters/${part(id)}/logs`)).logs;
+  logs(id: string): Promise<ILogs> {
+    return this._json('GET', `clusters/${part(id)}/logs`);
   }
 
   /** A part of a log; its last `limit` bytes where there is no offset. */

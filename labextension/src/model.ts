@@ -11,8 +11,8 @@ import type {
   ICluster,
   IConnect,
   IDiscovery,
-  ILog,
   ILogPart,
+  ILogs,
   IPlot,
   IPreview,
   IProblem,
@@ -164,7 +164,7 @@ export class StewardModel extends Known implements IStewardModel {
 
   // Logs, rows, dashboards.
 
-  logs(id: string): Promise<ILog[]> {
+  logs(id: string): Promise<ILogs> {
     return this._request(() => this._api.logs(id));
   }
 

@@ -8,7 +8,7 @@ import { sentence, tell } from '../commands/failures';
 import type { IDetailsOfProps } from './detailsWidget';
 import { useChanged } from '../hooks';
 import { logOf } from './logNames';
-import type { ILog, IStewardModel } from '../tokens';
+import type { ILogs, IStewardModel } from '../tokens';
 import { Failure } from '../view/Failure';
 import { LogViewer } from '../view/LogViewer';
 
@@ -23,7 +23,7 @@ export function LogsTab({
 }: IDetailsOfProps & { connected: boolean }): React.ReactElement {
   const id = widget.clusterId;
   const wish = useChanged(widget.changed, () => widget.wish);
-  const [logs, setLogs] = React.useState<readonly ILog[] | null>(null);
+  const [found, setFound] = React.useState<ILogs | null>(null);
   const [failure, setFailure] = React.useState<string | null>(null);
   const [turn, setTurn] = React.useState(0);
 
@@ -33,9 +33,9 @@ export function LogsTab({
     }
     let over = false;
     model.logs(id).then(
-      found => {
+      answer => {
         if (!over) {
-          setLogs(found);
+          setFound(answer);
           setFailure(null);
         }
       },
@@ -56,8 +56,9 @@ export function LogsTab({
   }
   return (
     <LogViewer
-      logs={logs}
-      name={logOf(logs, wish)}
+      logs={found?.logs ?? null}
+      missing={found?.missing}
+      name={logOf(found?.logs ?? null, wish)}
       system={model.cluster(id)?.system}
       trans={trans}
       connected={connected}

@@ -10,6 +10,13 @@ export interface ILog {
   size: number | null;
 }
 
+/** All logs of a cluster. */
+export interface ILogs {
+  logs: readonly ILog[];
+  /** Why some of a cluster that has ended are not there, in a sentence. */
+  missing: string | null;
+}
+
 export interface ILogPart {
   name: string;
   offset: number;

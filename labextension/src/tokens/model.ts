@@ -7,7 +7,7 @@ import type { ISignal } from '@lumino/signaling';
 import type { IAttachments } from './attachments';
 import type { IAdapt, ICluster, IConnect, IScale, IStart, Tenure } from './cluster';
 import type { IHeldAnswer, ISweepAnswer } from './held';
-import type { ILog, ILogPart } from './log';
+import type { ILogs, ILogPart } from './log';
 import type { IDiscovery, IPreview, IProblem, IProfile } from './profile';
 import type { IRowsWatch, RowKind } from './rows';
 import type { IConnection, IKernelspec, IServerStatus } from './server';
@@ -85,7 +85,7 @@ export interface IStewardModel {
   refreshHeld(): Promise<void>;
   sweep(): Promise<ISweepAnswer>;
 
-  logs(id: string): Promise<ILog[]>;
+  logs(id: string): Promise<ILogs>;
   readLog(id: string, name: string, offset: number | null, limit: number): Promise<ILogPart>;
   followLog(id: string, name: string, offset: number, signal: AbortSignal): AsyncIterable<ILogPart>;
 

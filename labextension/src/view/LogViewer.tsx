@@ -13,6 +13,8 @@ import type { ILogSource } from './useLog';
 
 export interface ILogViewerProps extends ILogSource {
   logs: readonly ILog[] | null;
+  /** Why some are not there, in a sentence. */
+  missing?: string | null;
   /** The log that is shown; null while there is none. */
   name: string | null;
   /** What the cluster runs on: it says what its units are called. */
@@ -34,7 +36,7 @@ export function LogViewer(props: ILogViewerProps): React.ReactElement {
   if (logs !== null && logs.length === 0) {
     return (
       <div className="dsk-Nothing" role="status">
-        <p>{trans.__('There is no log yet.')}</p>
+        <p>{props.missing ?? trans.__('There is no log yet.')}</p>
         <button type="button" className="dsk-Button" onClick={props.onRefresh}>
           {trans.__('Look again')}
         </button>
@@ -66,6 +68,11 @@ export function LogViewer(props: ILogViewerProps): React.ReactElement {
           {trans.__('Refresh')}
         </button>
       </div>
+      {props.missing && (
+        <p className="dsk-LogViewer-missing" role="status">
+          {props.missing}
+        </p>
+      )}
       {name !== null && logs !== null && (
         <LogReader
           key={name}

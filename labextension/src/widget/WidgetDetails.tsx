@@ -4,7 +4,7 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 import { logOf, type LogWish } from '../details/logNames';
-import type { ICluster, IJob, ILog, IWorker, RowKind } from '../tokens';
+import type { ICluster, IJob, ILogs, IWorker, RowKind } from '../tokens';
 import { useClock } from '../view/clock';
 import { Details, type DetailsTab } from '../view/Details';
 import { JobsTable } from '../view/JobsTable';
@@ -122,15 +122,15 @@ interface ILogsProps {
 }
 
 function Logs({ source, system, trans, connected, wish, onChoose }: ILogsProps): JSX.Element {
-  const [logs, setLogs] = React.useState<readonly ILog[] | null>(null);
+  const [found, setFound] = React.useState<ILogs | null>(null);
   const [failure, setFailure] = React.useState<string | null>(null);
   const [turn, setTurn] = React.useState(0);
   React.useEffect(() => {
     let over = false;
     source.logs().then(
-      found => {
+      answer => {
         if (!over) {
-          setLogs(found);
+          setFound(answer);
           setFailure(null);
         }
       },
@@ -156,8 +156,9 @@ function Logs({ source, system, trans, connected, wish, onChoose }: ILogsProps):
   }
   return (
     <LogViewer
-      logs={logs}
-      name={logOf(logs, wish)}
+      logs={found?.logs ?? null}
+      missing={found?.missing}
+      name={logOf(found?.logs ?? null, wish)}
       system={system}
       trans={trans}
       connected={connected}

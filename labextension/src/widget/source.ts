@@ -3,7 +3,7 @@
  */
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { IBridge } from '../bridge/bridge';
-import type { ICluster, IJob, ILog, ILogPart, IWorker, RowKind } from '../tokens';
+import type { ICluster, IJob, ILogs, ILogPart, IWorker, RowKind } from '../tokens';
 import type { IClusterActions } from '../view/ClusterCard';
 import { hasEnded } from '../view/format';
 import type { KernelSide } from './kernel';
@@ -14,7 +14,7 @@ export interface ISource {
   readonly actions: IClusterActions;
   /** Follow the rows of a table; returns what ends that. */
   watchRows: (kind: RowKind, tell: (rows: readonly Row[]) => void) => () => void;
-  logs: () => Promise<ILog[]>;
+  logs: () => Promise<ILogs>;
   readLog: (name: string, offset: number | null, limit: number) => Promise<ILogPart>;
   followLog: (name: string, offset: number, signal: AbortSignal) => AsyncIterable<ILogPart>;
 }

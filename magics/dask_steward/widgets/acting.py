@@ -77,7 +77,7 @@ def _rows(cluster: Cluster, args: Mapping[str, Any]) -> Any:
 def _logs(cluster: Cluster, args: Mapping[str, Any]) -> Any:
     from dask_steward.control.log_parts import logs_of
 
-    return [one.model_dump() for one in logs_of(cluster.id).logs]
+    return logs_of(cluster.id).model_dump()
 
 
 def _log(cluster: Cluster, args: Mapping[str, Any]) -> Any:

@@ -34,7 +34,7 @@ describe('DetailsWidget', () => {
       watches.push([id, kind, watch]);
       return watch;
     };
-    fake.answers.logs = [];
+    fake.answers.logs = { logs: [], missing: null };
     fake.show(cluster());
     widget = new DetailsWidget(fake.model, 'c1', trans, 'workers');
     await act(async () => {
@@ -85,7 +85,7 @@ describe('DetailsWidget', () => {
     await act(async () => widget.present('logs', { job: '7' }));
     expect(text()).toContain('The node does not answer.');
     delete fake.fails.logs;
-    fake.answers.logs = [{ name: 'job 7', kind: 'job', size: 0 }];
+    fake.answers.logs = { logs: [{ name: 'job 7', kind: 'job', size: 0 }], missing: null };
     fake.answers.readLog = { name: 'job 7', offset: 0, next: 3, size: 3, text: 'abc' };
     const again = [...widget.node.querySelectorAll('button')].find(
       each => each.textContent === 'Try again'

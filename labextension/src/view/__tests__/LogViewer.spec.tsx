@@ -74,6 +74,16 @@ function viewer(source: Source, more: Partial<ILogViewerProps> = {}): React.Reac
 const text = (): string => screen.getByRole('region', { name: 'Text of job 7' }).textContent ?? '';
 
 describe('LogViewer', () => {
+  it('says why some logs are not there, and does so where there is none', () => {
+    const missing = 'YARN has not gathered all logs yet; ask again in a moment';
+    const { rerender } = render(viewer(new Source('')));
+    expect(screen.queryByText(missing)).toBeNull();
+    rerender(viewer(new Source(''), { missing }));
+    expect(screen.getByText(missing)).toHaveAttribute('role', 'status');
+    rerender(viewer(new Source(''), { missing, logs: [], name: null }));
+    expect(screen.getByText(missing)).toBeVisible();
+  });
+
   it('shows the log as text, never as HTML, and follows it', async () => {
     const source = new Source('<img src=x onerror=alert(1)>\n');
     const { container } = render(viewer(source));

@@ -98,7 +98,7 @@ class YarnProber(Probing):
             elif report.state == "RUNNING":
                 tell_by = tell_by or time.monotonic() + TELL_LIMIT
                 words = "its container runs, and looks whether it reaches this machine"
-                self._look(id, report)
+                self._look(report)
                 if (self._report.whole and self.seen["back"] is not None) or time.monotonic() > tell_by:
                     return
             else:
@@ -110,7 +110,7 @@ class YarnProber(Probing):
                 self.seen["reason"] = words
                 return
 
-    def _look(self, id: str, report: Application) -> None:
+    def _look(self, report: Application) -> None:
         """Reach for its master, and read what its container has said, where that does not come by itself."""
         self._report.node = self._report.node or report.node
         if self.seen["back"] is None and report.am_rpc:
@@ -118,11 +118,12 @@ class YarnProber(Probing):
                 "address": report.am_rpc,
                 "why": yarn_probe.reaches(report.am_rpc, CONNECT_LIMIT),
             }
-        if not self._report.whole and report.am_host:
-            first = f"container_{id.removeprefix('application_')}_01_000001"
+        if not self._report.whole and report.am_host and report.am_container:
             secure = str(next(iter(self.manager.addresses), "")).startswith("https:")
             scheme = "https" if secure else "http"
-            text = yarn_logs.running(report.am_host, first, self.manager.user, scheme=scheme, timeout=CONNECT_LIMIT)
+            text = yarn_logs.running(
+                report.am_host, report.am_container, self.manager.user, scheme=scheme, timeout=CONNECT_LIMIT
+            )
             if not isinstance(text, Unknown):
                 self._report.read(text)
 

@@ -38,13 +38,20 @@ BODIES: dict[str, dict[str, Any]] = {
 def place() -> Iterator[Path]:
     found = folder_for("sec")
     (found / "profiles").mkdir()
+    (found / "state").mkdir(mode=0o700)
     yield found
     shutil.rmtree(found, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")
-def server(place: Path) -> Iterator[Server]:
-    with Server(place, environment={"DASK_STEWARD_PROFILES": str(place / "profiles")}) as found:
+def own(place: Path) -> dict[str, str]:
+    """A ledger and profiles of this module alone: whatever is in them was put there by its tests."""
+    return {"DASK_STEWARD_PROFILES": str(place / "profiles"), "DASK_STEWARD_STATE_DIR": str(place / "state")}
+
+
+@pytest.fixture(scope="module")
+def server(place: Path, own: dict[str, str]) -> Iterator[Server]:
+    with Server(place, environment=own) as found:
         yield found
 
 
@@ -77,14 +84,14 @@ def test_unknown_paths_are_closed_to_strangers_too(server: Server) -> None:
 
 
 @pytest.fixture(scope="module")
-def reader(place: Path) -> Iterator[Server]:
+def reader(own: dict[str, str]) -> Iterator[Server]:
     """A server whose people may only look."""
     folder = folder_for("ro")
     shutil.copy(Path(__file__).with_name("authorizers.py"), folder)
     with Server(
         folder,
         config={"ServerApp": {"authorizer_class": "authorizers.ReadOnly"}},
-        environment={"DASK_STEWARD_PROFILES": str(place / "profiles"), "PYTHONPATH": str(folder)},
+        environment={**own, "PYTHONPATH": str(folder)},
     ) as found:
         yield found
     shutil.rmtree(folder, ignore_errors=True)

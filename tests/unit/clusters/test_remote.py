@@ -136,11 +136,11 @@ async def test_a_client_that_shuts_the_scheduler_down_is_told_apart_from_a_loss(
 @pytest.mark.asyncio
 async def test_a_busy_scheduler_keeps_nobody_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Given a scheduler that stopped to answer, then the last answers hold, at once, and a sentence says since when."""
-    monkeypatch.setattr(remote, "LOOK_LIMIT", 0.3)
-    monkeypatch.setattr(remote, "SILENCE_TOLD", 0.0)
     async with place(tmp_path) as found, found.worker():
         await until(lambda: found.seen)
         before = await found.agent.summary()
+        monkeypatch.setattr(remote, "LOOK_LIMIT", 0.3)
+        monkeypatch.setattr(remote, "SILENCE_TOLD", 0.0)
         silent = asyncio.Event()
 
         async def never(comm: Any, call: str = "", given: str = "") -> dict[str, str]:
@@ -166,8 +166,8 @@ async def test_a_busy_scheduler_keeps_nobody_waiting(tmp_path: Path, monkeypatch
 async def test_a_scheduler_that_is_gone_is_doubted_and_drains_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(remote, "CONNECT_LIMIT", 0.3)
     async with place(tmp_path) as found:
+        monkeypatch.setattr(remote, "CONNECT_LIMIT", 0.3)
         await found.scheduler.close()
         await until(lambda: found.doubts)
 

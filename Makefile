@@ -53,7 +53,7 @@ test: system lint lint-lab
 	@$(PY) -m tests.support.installed
 	@$(PY) -m pytest -n 4 $(MODULES) tests/server
 	@$(PY) -m pytest -n 2 $(MODULES) tests/ui tests/packaging
-	@$(PY) -m pytest -n 4 $(MODULES) tests/contract tests/faces tests/examples
+	@$(PY) -m pytest -n 3 $(MODULES) tests/contract tests/faces tests/examples
 	@$(PY) -m pytest -n 3 $(MODULES) tests/faults
 
 test-quick: setup

@@ -1,4 +1,4 @@
-"""The examples of the how-to pages that need no queue run as they stand: on a scheduler of somebody else, over ssh."""
+"""The examples of the how-to pages that are not about Slurm: a scheduler of somebody else, hosts by ssh, YARN."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ from tests.examples.test_howto import LIMIT, NAMED, ROOT, examples
 from tests.faces.notebook import Notebook
 from tests.support.foreign import ForeignScheduler, foreign_scheduler
 from tests.support.private_sshd import PrivateSshd
+from tests.support.private_yarn import PrivateYarn
 
 pytestmark = pytest.mark.timeout(300)
 
-ATTACH, SSH = (ROOT / "docs" / "howto" / f"{name}.md" for name in ("attach", "ssh"))
+ATTACH, SSH, YARN = (ROOT / "docs" / "howto" / f"{name}.md" for name in ("attach", "ssh", "yarn"))
 
 
 @pytest.fixture
@@ -90,6 +91,25 @@ def test_hosts(folder: Path, sshd: PrivateSshd) -> None:
         )
     )
     run_page(SSH, folder, {"/opt/dask/bin/python": sys.executable, "options:\n": _options(config)})
+    assert ds.held() == []
+
+
+@pytest.mark.requires("yarn")
+def test_yarn(folder: Path, yarn: PrivateYarn) -> None:
+    """The archive, the installation, and the application of somebody, have tests of their own: faces/test_yarn.py."""
+    here = {
+        "pip install 'dask-steward[yarn]'": "true",
+        "dask-steward attach application_": "true ",
+        "dask-steward stop application_": "true ",
+        "environment.tar.gz": f"python://{sys.executable}",
+        "8GiB": "600MiB",
+        "queue: science": "queue: default",
+        "--workers 4": "--workers 1",
+        "workers=2": "workers=1",
+        "scale(2)": "scale(1)",
+        "{workers: 2}": "{workers: 1}",
+    }
+    run_page(YARN, folder, here)
     assert ds.held() == []
 
 

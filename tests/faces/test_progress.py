@@ -117,10 +117,12 @@ def test_fifty_displays_leave_nothing_in_the_kernel(notebook: Notebook) -> None:
     assert notebook.run("many(10)").status == "ok"
     before = notebook.value(count)
     assert notebook.run("many(50)").status == "ok"
-    after = notebook.value(count)
+    # Connections that nobody needs any more are closed when the kernel comes to it; what leaks stays.
+    deadline = time.monotonic() + LIMIT
+    while (after := notebook.value(count))[0] > before[0] + 1 or after[1] > before[1] + 4:
+        assert time.monotonic() < deadline, (before, after)
+        time.sleep(0.5)
     notebook.run("%dask_cluster stop")
-    assert after[0] <= before[0] + 1, (before, after)
-    assert after[1] <= before[1] + 4, (before, after)
 
 
 # --- what is saved ----------------------------------------------------------------------------------------------------

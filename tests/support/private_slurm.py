@@ -380,9 +380,14 @@ class PrivateSlurm:
             self._until("slurmctld", self._controller_answers)
 
     def clear(self, timeout: float = 30.0) -> list[Job]:
-        """Cancel all jobs of all users and wait until the queue is empty; return those of ours that were left."""
-        ours = [job for job in self.queue() if job.name.startswith(OUR_NAMES) and job.id not in self.foreign]
-        ids = [job.id for job in self.queue()]
+        """Cancel all jobs of all users and wait until the queue is empty; return those of ours that were left.
+
+        One that is completing was given back already.
+        """
+        there = self.queue()
+        left = [job for job in there if job.id not in self.foreign and job.state != "COMPLETING"]
+        ours = [job for job in left if job.name.startswith(OUR_NAMES)]
+        ids = [job.id for job in there]
         for first in range(0, len(ids), 100):
             self.run("scancel", *ids[first : first + 100], check=False)
         deadline = time.monotonic() + timeout

@@ -60,7 +60,7 @@ def build(
             break
         except ValidationError as errors:
             for error in errors.errors(include_url=False):
-                path = _path(kind, error["loc"])
+                path = _path(kind, error["loc"], unknown=error["type"] == "extra_forbidden")
                 if not attempt:  # later attempts only find what the first one broke
                     problems.append(_problem(kind, error, path))
                 _leave_out(left, list(path[: None if not attempt else 1]))
@@ -93,9 +93,13 @@ def _leave_out(data: Any, path: list[Any]) -> None:
         holder[path[0]] = "…"
 
 
-def _path(kind: type[Model], place: Path) -> Path:
-    """Return the path of a field; pydantic adds ``[key]`` where the name of an entry of a plain mapping is wrong."""
-    place = tuple(part for part in place if part not in OneOrEach.TAGS)
+def _path(kind: type[Model], place: Path, *, unknown: bool = False) -> Path:
+    """Return the path of a field; pydantic adds ``[key]`` where the name of an entry of a plain mapping is wrong.
+
+    The last part of an unknown field is its name, whatever that looks like.
+    """
+    named = place[-1:] if unknown else ()
+    place = (*(part for part in place[: len(place) - len(named)] if part not in OneOrEach.TAGS), *named)
     is_name = len(place) > 1 and place[-1] == "[key]" and field_at(kind, place[:-1]) is None
     return place[:-1] if is_name else place
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from dask_steward.profiles.fields import OneOrEach
 from dask_steward.profiles.problems import Problem, nearest, short_path, shown
 
 
@@ -47,6 +48,15 @@ def test_every_error_at_once(site) -> None:
         "slurm.yaml:11:1: tenure: is given twice; the first is in line 4",
     ]
     assert site.store.resolve("local").system == "local"
+
+
+@pytest.mark.parametrize("place", ["", "options."])
+def test_an_unknown_field_may_have_any_name(site, place: str) -> None:
+    """Also one that a choice between types goes by within the models."""
+    name = OneOrEach.TAGS[0]
+    site.write("local", f"system: local\n{f'options: {{{name}: 4}}' if place else f'{name}: 4'}\n")
+    (problem,) = site.problems("local")
+    assert f": {place}{name} = 4: unknown field" in problem
 
 
 @pytest.mark.parametrize(
